@@ -1,0 +1,1 @@
+"""The edge daemon: kernel maps to flows, sketches, verdicts, forecasts, plans and batches."""

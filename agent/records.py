@@ -1,0 +1,103 @@
+"""The agent's vocabulary: plain data that rooms hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.void]
+
+CLASS_NAMES: Final = (
+    "unknown", "voice", "video", "interactive", "web", "file", "background",
+)  # fmt: skip
+"""Traffic classes; the index is the kernel's number (bpf/records.h, enum weir_class)."""
+
+HOOKS: Final = ("rx", "tx")
+UNITS: Final = ("frames", "packets", "bytes")
+
+
+class Ending(IntEnum):
+    """Why a flow's record was closed."""
+
+    OPEN = 0
+    IDLE = 1
+    ACTIVE_TIMEOUT = 2
+    FIN = 3
+    RST = 4
+    PRESSURE = 5
+    SHUTDOWN = 6
+
+
+FLOW_DELTA: Final = np.dtype(
+    [
+        ("id", "<u8"),  # this life of the flow's key
+        ("source", "u1", (16,)),  # of the first packet; IPv4 is mapped (::ffff:a.b.c.d)
+        ("destination", "u1", (16,)),
+        ("source_port", "<u2"),  # host order; ICMP: type << 8 | code in both
+        ("destination_port", "<u2"),
+        ("slot", "<u2"),  # index into the interfaces of the tick
+        ("protocol", "u1"),
+        ("family", "u1"),  # 4 or 6
+        ("class", "u1"),
+        ("dscp", "u1"),  # last one seen, forward
+        ("vlan", "<u2"),
+        ("tcp_state", "u1"),  # bpf/records.h WEIR_STATE_*
+        ("ending", "u1"),  # Ending
+        ("new", "?"),  # first delta of this flow
+        ("home", "?"),  # False: another interface reports the same packets
+        ("packets", "<u8", (2,)),  # forward, backward: since the previous delta
+        ("bytes", "<u8", (2,)),  # wire bytes, likewise
+        ("total_packets", "<u8", (2,)),  # since the flow began
+        ("total_bytes", "<u8", (2,)),
+        ("retransmits", "<u4", (2,)),  # since the flow began
+        ("rtt_ns", "<u8"),  # mean over the flow's life, 0: not measured
+        ("first_ns", "<u8"),  # unix time
+        ("last_ns", "<u8"),
+    ]
+)
+"""What one flow did since the previous walk. Rows: flows with traffic, or ended since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One watched interface, as it stands now."""
+
+    name: str
+    ifindex: int
+    slot: int
+    mac: str
+    mtu: int
+    speed_bps: int  # 0: unknown
+    addresses: tuple[str, ...]
+    is_up: bool
+    rx_mode: str  # xdp-native | xdp-generic | tcx | clsact
+    tx_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Cumulative counts since the maps were made, one row a slot.
+
+    Arrays are uint64 of shape (slots, hooks 2, units 3: frames, packets, bytes).
+    seen == flows + overflow + non_ip + unparsed + filtered (design 3.1).
+    """
+
+    seen: npt.NDArray[np.uint64]
+    flows: npt.NDArray[np.uint64]
+    overflow: npt.NDArray[np.uint64]
+    non_ip: npt.NDArray[np.uint64]
+    unparsed: npt.NDArray[np.uint64]
+    filtered: npt.NDArray[np.uint64]
+    by_class: npt.NDArray[np.uint64]  # (slots, hooks, classes 8, units)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What one step decided; the daemon carries it out."""
+
+    batch: bytes | None = None
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""What agent and collector agree on: schema, sketches, batch codec. Sans-io."""
