@@ -2,7 +2,8 @@
 /*
  * The kernel seam: every structure that programs and user space share. User space mirrors
  * this file in agent/capture/layout.py; tests/bpf/test_layout.py holds the two together.
- * Times are nanoseconds of CLOCK_MONOTONIC; ports are host order; addresses are network order.
+ * Times are nanoseconds of CLOCK_MONOTONIC; ports are host order; addresses are network
+ * order.
  */
 #ifndef WEIR_RECORDS_H
 #define WEIR_RECORDS_H
@@ -12,15 +13,20 @@
 #endif
 #include <linux/types.h>
 
-/* Raised whenever a pinned structure changes, so that a new agent never misreads old pins. */
+/* Raised whenever a pinned structure changes, so that a new agent never misreads old pins.
+ */
 #define WEIR_LAYOUT_VERSION 1
 
-#define WEIR_SLOTS          64	  /* interfaces watched at once; a slot is an interface */
-#define WEIR_LENGTH_BUCKETS 8	  /* wire length: <=64 <=128 <=256 <=512 <=1024 <=1518 <=4096 more */
-#define WEIR_GAP_BUCKETS    16	  /* log2 of microseconds, first <2 us, last >=32.8 ms */
-#define WEIR_IDLE_NS	    5000000000ULL /* a longer gap ends an active period */
-#define WEIR_SUBFLOW_NS	    1000000000ULL /* a longer gap starts a sub-flow or ends a bulk */
-#define WEIR_BULK_PACKETS   4	  /* data packets in a row that make a bulk */
+#define WEIR_SLOTS	       64 /* interfaces watched at once; a slot is an interface */
+#define WEIR_INTERFACE_ENTRIES 65536 /* a power of two */
+#define WEIR_LENGTH_BUCKETS                                                                \
+	8 /* wire length: <=64 <=128 <=256 <=512 <=1024 <=1518 <=4096 more */
+#define WEIR_GAP_BUCKETS                                                                   \
+	16 /* powers of two from 2^11 ns: first <2.05 us, last >=33.6 ms                   \
+	    */
+#define WEIR_IDLE_NS	  5000000000ULL /* a longer gap ends an active period */
+#define WEIR_SUBFLOW_NS	  1000000000ULL /* a longer gap starts a sub-flow or ends a bulk */
+#define WEIR_BULK_PACKETS 4		/* data packets in a row that make a bulk */
 
 enum weir_hook { WEIR_RX = 0, WEIR_TX = 1, WEIR_HOOKS = 2 };
 enum weir_orientation { WEIR_FORWARD = 0, WEIR_BACKWARD = 1, WEIR_ORIENTATIONS = 2 };
@@ -49,23 +55,24 @@ enum weir_flag {
 	WEIR_FLAGS,
 };
 
-/* What a hook or a flow carried: frames as the stack saw them, packets and bytes as on the wire. */
+/* What a hook or a flow carried: frames as the stack saw them, packets and bytes as on the
+ * wire. */
 struct weir_volume {
 	__u64 frames;
 	__u64 packets;
 	__u64 bytes;
 };
 
-#define WEIR_KEY_V4	        4
-#define WEIR_KEY_V6	        6
-#define WEIR_KEY_FAMILY	        0x0f
-#define WEIR_KEY_FRAGMENT       0x10 /* later fragments: no ports to be had */
+#define WEIR_KEY_V4		4
+#define WEIR_KEY_V6		6
+#define WEIR_KEY_FAMILY		0x0f
+#define WEIR_KEY_FRAGMENT	0x10 /* later fragments: no ports to be had */
 #define WEIR_KEY_UNIDIRECTIONAL 0x20 /* low is the source, by configuration */
 
 /*
  * A flow on one interface. The two ends are ordered, so both directions meet in one key.
- * IPv4 addresses are mapped (::ffff:a.b.c.d). ICMP: both ports hold request type << 8 | code,
- * an answer carrying its request's type.
+ * IPv4 addresses are mapped (::ffff:a.b.c.d). ICMP: both ports hold request type << 8 |
+ * code, an answer carrying its request's type.
  */
 struct weir_key {
 	__u32 low_address[4];
@@ -114,38 +121,39 @@ struct weir_direction {
 	__u32 gap_histogram[WEIR_GAP_BUCKETS];
 	__u32 next_sequence; /* highest TCP sequence number seen, plus one */
 	__u32 retransmits;
-	__u32 timestamp_value; /* TCP TSval waiting for its echo */
-	__u32 bulk_count;
-	__u64 timestamp_ns; /* when it left, 0: none waits */
+	__u32 timestamp_newest;	 /* highest TCP TSval seen */
+	__u32 timestamp_awaited; /* TSval whose echo is awaited since timestamp_ns */
+	__u64 timestamp_ns;	 /* 0: none awaited */
 	__u64 bulk_bytes;
 	__u64 bulk_packets;
 	__u64 bulk_duration_ns;
 	__u64 run_start_ns; /* the run that may become a bulk */
 	__u64 run_last_ns;
+	__u64 run_bytes;
 	__u32 run_packets;
-	__u32 run_bytes;
+	__u32 bulk_count;
 	__u16 first_window;
 	__u8 first_dscp;
 	__u8 last_dscp;
 	__u8 ttl_min;
 	__u8 ttl_max;
-	__u8 first_window_seen;
-	__u8 padding;
+	__u8 sequence_seen;  /* next_sequence holds a value */
+	__u8 timestamp_seen; /* timestamp_newest holds a value */
 };
 
 #define WEIR_STATE_FORWARD_IS_LOW 0x01
 #define WEIR_STATE_FIN_FORWARD	  0x02
 #define WEIR_STATE_FIN_BACKWARD	  0x04
 #define WEIR_STATE_RST		  0x08
-#define WEIR_STATE_MERGED	  0x10 /* saw GSO/GRO frames: gaps inside a frame count as 0 */
+#define WEIR_STATE_MERGED 0x10 /* saw GSO/GRO frames: gaps inside a frame count as 0 */
 
 /*
  * A flow's record. Forward is the direction of the first packet. Written by the packet
  * programs under the lock; read whole by user space (BPF_F_LOCK).
  *
- * id names this life of the key and comes last, after the lock, for a reason: a program that
- * still holds a pointer to an element which has since been closed, or recycled for another
- * flow, must see another id under the lock and start again. 0 means closed.
+ * id names this life of the key and comes last, after the lock, for a reason: a program
+ * that still holds a pointer to an element which has since been closed, or recycled for
+ * another flow, must see another id under the lock and start again. 0 means closed.
  */
 struct weir_record {
 	struct weir_volume volume[WEIR_HOOKS][WEIR_ORIENTATIONS];
@@ -160,14 +168,15 @@ struct weir_record {
 	__u8 icmp_type;	   /* of the first packet */
 	__u8 icmp_code;
 	__u8 priority;
-	__u16 vlan; /* outermost tag of the first packet, 0: none */
+	__u16 vlan;	/* outermost tag of the first packet, 0: none */
 	__u32 subflows; /* gaps longer than WEIR_SUBFLOW_NS, plus one */
 	__u32 padding;
 	struct weir_direction direction[WEIR_ORIENTATIONS];
 	__u64 active_start_ns;
 	struct weir_periods active; /* ended active periods; the running one is not in it */
 	struct weir_periods idle;
-	struct weir_periods rtt[WEIR_ORIENTATIONS]; /* hook to the receiver of that direction and back */
+	struct weir_periods rtt[WEIR_ORIENTATIONS]; /* hook to the receiver of that
+						       direction and back */
 	struct bpf_spin_lock lock;
 	__u32 padding_lock;
 	__u64 id;
@@ -183,10 +192,17 @@ enum weir_source {
 };
 
 /* Overflow is kept by protocol: resolution is lost, never bytes. */
-enum weir_protocol_group { WEIR_TCP, WEIR_UDP, WEIR_ICMP, WEIR_OTHER, WEIR_PROTOCOL_GROUPS };
+enum weir_protocol_group {
+	WEIR_TCP,
+	WEIR_UDP,
+	WEIR_ICMP,
+	WEIR_OTHER,
+	WEIR_PROTOCOL_GROUPS
+};
 
 /*
- * Per interface, hook and CPU. flows (live) + ended + overflow + non_ip + unparsed + filtered
+ * Per interface, hook and CPU. flows (live) + ended + overflow + non_ip + unparsed +
+ * filtered
  * == seen, in all three units.
  */
 struct weir_counters {
@@ -205,7 +221,8 @@ struct weir_counters {
 #define WEIR_INTERFACE_LAYER3	      0x08 /* no link layer header: tun, WireGuard, PPP */
 #define WEIR_INTERFACE_FILTER	      0x10 /* the capture filter applies */
 
-/* Found by ifindex modulo the map's size; ifindex tells a stranger with the same remainder. */
+/* Found by ifindex modulo the map's size; ifindex tells a stranger with the same remainder.
+ */
 struct weir_interface {
 	__u32 ifindex;
 	__u16 slot;
@@ -223,8 +240,9 @@ enum weir_closing_status {
 struct weir_closing {
 	struct weir_key key;
 	__u64 id;
-	__u32 status; /* enum weir_closing_status */
-	__u32 padding;
+	__u64 sequence; /* of the batch that will report it */
+	__u32 status;	/* enum weir_closing_status */
+	__u32 reason;	/* why, for the agent's own use */
 	__u64 record[(sizeof(struct weir_record) + 7) / 8];
 };
 
@@ -236,6 +254,13 @@ struct weir_verdict {
 	__u8 class_source;
 	__u8 priority;
 	__u8 padding[5];
+};
+
+/* What has been reported of a live flow, in the batch whose bookmark this is. */
+struct weir_reported {
+	__u64 id;
+	__u64 packets[WEIR_ORIENTATIONS];
+	__u64 bytes[WEIR_ORIENTATIONS];
 };
 
 /* Where a TEST_RUN-driven program is in its list. */

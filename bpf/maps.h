@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Every map: who writes, who reads, what happens when it is full. Sizes are defaults; the
+ * loader sets what the configuration asks for. All are pinned, so counting survives the
+ * agent.
+ */
+#ifndef WEIR_MAPS_H
+#define WEIR_MAPS_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "flow.h"
+
+/* Packet programs insert and update; the closing program deletes; the agent reads whole
+ * records under the lock. Full: new flows go to the overflow counters. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct weir_key);
+	__type(value, struct weir_record);
+} flows SEC(".maps");
+
+/* Agent writes, programs read. By ifindex modulo the size; a stranger is not counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_INTERFACE_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct weir_interface);
+} interfaces SEC(".maps");
+
+/* Programs write their own CPU's row, the agent sums. By slot * WEIR_HOOKS + hook; fixed.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WEIR_SLOTS *WEIR_HOOKS);
+	__type(key, __u32);
+	__type(value, struct weir_counters);
+} counters SEC(".maps");
+
+/* Agent writes, programs read when a flow begins: class by port, tried before the DSCP's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+} port_classes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u8);
+} dscp_classes SEC(".maps");
+
+/* A program's working memory, too large for its stack. One a CPU: programs of both hooks
+ * run with bottom halves off, so none interrupts another. */
+struct weir_scratch {
+	struct weir_packet packet;
+	struct weir_sight sight;
+	struct weir_key key;
+	__u64 blank[sizeof(struct weir_record) /
+		    8]; /* zero but for what a new flow begins with */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_scratch);
+} scratch SEC(".maps");
+
+/* The agent asks, the closing program answers. A ring: entries stay until the batch that
+ * reports them is on disk. Full: the agent closes its batch early. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct weir_closing);
+} closing SEC(".maps");
+
+/* The agent writes, the verdict program carries them into records. Written over each time.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct weir_verdict);
+} verdicts SEC(".maps");
+
+/* Where the closing and the verdict program are in their lists. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct weir_cursor);
+} cursors SEC(".maps");
+
+#endif
