@@ -1,0 +1,1 @@
+"""Benches: a router in namespaces with traffic on it, and what works on captures."""

@@ -21,7 +21,11 @@ def create(name: str) -> None:
     """Make a namespace with its loopback up; FileExistsError when the name is taken."""
     if path(name).exists():
         raise FileExistsError(f"{name}: a network namespace of this name exists")
-    netns.create(name)
+    with _returning():
+        # In this thread, not in a child that would go on building when we are killed.
+        if _libc.unshare(CLONE_NEWNET) != 0:
+            raise _refused(f"cannot make {name}")
+        netns.attach(name, "thread-self")
     with netlink(name) as ip:
         ip.link("set", index=1, state="up")
 
@@ -49,19 +53,9 @@ def entered(name: str) -> Iterator[None]:
     Mounts stay as they are, so bpffs pins remain visible and /sys/class/net still shows the
     namespace that mounted it.
     """
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        target = os.open(path(name), os.O_RDONLY)
-        try:
-            _switch(target, name)
-        finally:
-            os.close(target)
-        try:
-            yield
-        finally:
-            _switch(home, "the namespace it came from")
-    finally:
-        os.close(home)
+    with _returning(), path(name).open("rb") as target:
+        _switch(target.fileno(), name)
+        yield
 
 
 @contextmanager
@@ -95,9 +89,20 @@ def enter_command(name: str, command: list[str]) -> list[str]:
     return ["nsenter", f"--net={path(name)}", "--", *command]
 
 
+@contextmanager
+def _returning() -> Iterator[None]:
+    with Path("/proc/thread-self/ns/net").open("rb") as home:
+        try:
+            yield
+        finally:
+            _switch(home.fileno(), "the namespace that this thread came from")
+
+
 def _switch(descriptor: int, name: str) -> None:
     if _libc.setns(descriptor, CLONE_NEWNET) != 0:
-        error = ctypes.get_errno()
-        raise OSError(
-            error, f"cannot enter {name}: {os.strerror(error)} (needs CAP_SYS_ADMIN)"
-        )
+        raise _refused(f"cannot enter {name}")
+
+
+def _refused(what: str) -> OSError:
+    error = ctypes.get_errno()
+    return OSError(error, f"{what}: {os.strerror(error)} (needs CAP_SYS_ADMIN)")

@@ -1,0 +1,1 @@
+"""Bounded real traffic of every class between namespaces of the lab."""

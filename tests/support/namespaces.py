@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import secrets
 import socket
 import struct
@@ -57,6 +58,12 @@ class Namespace:
 
     def index(self, interface: str) -> int:
         return namespace.index_of(self.name, interface)
+
+    def is_up(self, interface: str) -> bool:
+        with self.netlink() as ip:
+            return bool(
+                ip.get_links(ifname=interface)[0].get_attr("IFLA_OPERSTATE") == "UP"
+            )
 
     def mac(self, interface: str) -> bytes:
         with self.netlink() as ip:
@@ -141,6 +148,7 @@ class World:
 
     prefix: str = field(default_factory=lambda: f"weir-{secrets.token_hex(3)}")
     spaces: list[Namespace] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def namespace(self, role: str, *, ipv6: bool = True) -> Namespace:
         """Make a namespace; ipv6=False: no neighbour discovery of its own accord."""
@@ -164,10 +172,16 @@ class World:
         """Join two namespaces by a veth pair, both ends up."""
         peer = {"ifname": right_name, "net_ns_fd": right.name}
         many = {"num_tx_queues": queues, "num_rx_queues": queues}
+        # A veth whose peer has the same number in its namespace comes up a second late.
+        index = 1000 + next(self.numbers)
         with left.netlink() as ip:
-            ip.link("add", ifname=left_name, kind="veth", peer=peer | many, **many)
-        left.set_link(left_name, state="up")
-        right.set_link(right_name, state="up")
+            ip.link(
+                "add", ifname=left_name, kind="veth", index=index, peer=peer | many, **many
+            )
+        for space, interface in ((left, left_name), (right, right_name)):
+            space.set_link(interface, state="up")
+        for space, interface in ((left, left_name), (right, right_name)):
+            wait_until(f"{interface} up", lambda s=space, i=interface: s.is_up(i))
 
     def pair(self, *, quiet: bool = False) -> tuple[Namespace, Namespace]:
         """Make `left` and `right`, joined left0 - right0.
