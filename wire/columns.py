@@ -1,0 +1,62 @@
+"""Columns of unsigned integers and of byte strings, as compact byte strings.
+
+A column travels in the narrowest of 1, 2, 4 and 8 bytes an element, as byte planes: the
+lowest bytes of all elements first, then the next ones. Planes of small or similar numbers
+are runs, which is what makes a compressed batch small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wire.errors import Malformed
+
+WIDTHS = (1, 2, 4, 8)
+
+
+def pack(values: npt.NDArray[Any]) -> bytes:
+    """Pack unsigned integers of shape (rows,) or (rows, width), column after column."""
+    flat = np.ascontiguousarray(values.T).ravel().astype("<u8")
+    if flat.size == 0:
+        return b""
+    bits = int(flat.max()).bit_length()
+    width = next(width for width in WIDTHS if bits <= width * 8)
+    return flat.view("u1").reshape(-1, 8)[:, :width].T.tobytes()
+
+
+def unpack(data: bytes, rows: int, width: int, dtype: str) -> npt.NDArray[Any]:
+    """Return an array of dtype, of shape (rows,) or, where width > 1, (rows, width).
+
+    Raises Malformed where the length fits no element size or a value does not fit dtype.
+    """
+    count = rows * width
+    size = len(data) // count if count else 0
+    if len(data) != size * count or (count and size not in WIDTHS):
+        raise Malformed(f"a column of {count} numbers cannot have {len(data)} bytes")
+    planes = np.zeros((count, 8), "u1")
+    if count:
+        planes[:, :size] = np.frombuffer(data, "u1").reshape(size, count).T
+    values = planes.reshape(-1).view("<u8")
+    if count and int(values.max()) > np.iinfo(dtype).max:
+        raise Malformed(f"a number of a column does not fit {dtype}")
+    table = values.astype(dtype)
+    return table if width == 1 else np.ascontiguousarray(table.reshape(width, rows).T)
+
+
+def pack_strings(items: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the column of lengths and all items joined."""
+    return pack(np.array([len(item) for item in items], "<u8")), b"".join(items)
+
+
+def unpack_strings(lengths: bytes, joined: bytes, rows: int) -> tuple[bytes, ...]:
+    """Return what pack_strings took; Malformed where the lengths do not add up."""
+    ends = np.cumsum(unpack(lengths, rows, 1, "<u4"), dtype=np.uint64).tolist()
+    if (ends[-1] if ends else 0) != len(joined):
+        raise Malformed(f"byte strings of {len(joined)} bytes do not match their lengths")
+    return tuple(
+        joined[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    )
