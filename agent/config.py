@@ -18,6 +18,7 @@ from agent.settings import (
     absolute_or_empty,
     between,
     each,
+    example as example_section,
     key,
     link_name,
     matching,
@@ -38,6 +39,17 @@ _FOREIGN: Final = ("collector",)  # One file may configure both daemons.
 # What Kubernetes puts into every container when a service is named weir-agent.
 _KUBERNETES: Final = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?")
 
+_PREFACE: Final = """\
+# Settings of weir-agent and weir-collector, each with its default: a file needs only what
+# differs. Agent: /etc/weir/agent.toml. Collector: /etc/weir/collector.toml. One file with
+# all sections serves both.
+#
+# A key sync_interval of the agent is also the flag --sync-interval and the variable
+# WEIR_AGENT_SYNC_INTERVAL; the collector's begin with WEIR_COLLECTOR_. A flag wins over a
+# variable, a variable over this file. Lists are written with commas there.
+
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -51,13 +63,15 @@ class Agent:
         (), "collectors, the first one preferred; none: keep everything here",
         each(web_address),
     )  # fmt: skip
-    token: str = key("", "secret for the collector; prefer token_file", repr=False)
+    token: str = key("", "secret for the collector; prefer token_file", secret=True)
     token_file: str = key("", "file that holds that secret", absolute_or_empty)
     ca_file: str = key("", "PEM file: trust only these for TLS", absolute_or_empty)
     client_cert: str = key("", "PEM file: sign in with this certificate", absolute_or_empty)
     client_key: str = key("", "PEM file: the certificate's private key", absolute_or_empty)
     compression: str = key(
-        "zstd", "of batches on disk and on the way", one_of("zstd", "gzip", "identity")
+        "zstd",
+        "compression of batches, on disk and on the way",
+        one_of("zstd", "gzip", "identity"),
     )
     sync_interval: float = key(60.0, "seconds that one batch covers", between(1, 3600))
     retry_attempts: int = key(
@@ -70,10 +84,20 @@ class Agent:
     data_dir: str = key("/var/lib/weir-agent", "where unsent batches are kept", absolute)
     runtime_dir: str = key("/run/weir", "where the socket agent.sock is made", absolute)
     buffer_hours: float = key(
-        24.0, "hours that unsent batches are kept", between(0.01, 8760)
+        24.0,
+        "hours that unsent batches are kept; older ones are dropped",
+        between(0.01, 8760),
     )
-    buffer_mb: int = key(256, "megabytes they may take", between(1, 1_000_000))
-    max_endpoints: int = key(500, "endpoints with sketches at once", between(1, 1_000_000))
+    buffer_mb: int = key(
+        256,
+        "megabytes that unsent batches may take; the oldest go first",
+        between(1, 1_000_000),
+    )
+    max_endpoints: int = key(
+        500,
+        "endpoints that have sketches at once; the least recent one goes first",
+        between(1, 1_000_000),
+    )
     local_networks: tuple[str, ...] = key(
         ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
          "fc00::/7", "fe80::/10"),
@@ -86,7 +110,7 @@ class Agent:
     log_level: str = key(
         "INFO", "least severe level logged", one_of("DEBUG", "INFO", "WARNING", "ERROR")
     )
-    log_format: str = key("text", "text, or JSON lines", one_of("text", "json"))
+    log_format: str = key("text", "form of log lines", one_of("text", "json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +132,7 @@ class Capture:
     )
     loader: str = key(
         "auto",
-        "prebuilt object, or compile here (bcc)",
+        "where programs come from: a prebuilt object, or bcc, which compiles here",
         one_of("auto", "libbpf", "bcc"),
     )
     xdp: str = key(
@@ -122,7 +146,9 @@ class Capture:
     closing_entries: int = key(
         16384, "flows that end in one walk at most", between(64, 1_048_576)
     )
-    idle_timeout: float = key(120.0, "seconds of silence that end it", between(1, 86400))
+    idle_timeout: float = key(
+        120.0, "seconds of silence that end a flow", between(1, 86400)
+    )
     active_timeout: float = key(
         1800.0, "seconds after which a long flow starts anew", between(1, 604_800)
     )
@@ -148,7 +174,9 @@ class Config:
     forecast: Mapping[str, Any] = field(default_factory=_nothing)
 
 
-SETTINGS: Final = (*rows("agent", Agent), *rows("capture", Capture))
+_AGENT: Final = tuple(rows("agent", Agent))
+_CAPTURE: Final = tuple(rows("capture", Capture))
+SETTINGS: Final = _AGENT + _CAPTURE
 """Names are unique across sections, so that flags and variables need no section."""
 OVERRIDES: Final = tuple(rows("capture.interface", InterfaceOverride))
 
@@ -180,6 +208,21 @@ def load(
         agent = dataclasses.replace(agent, switch_id=socket.gethostname())
     capture = Capture(**by_section["capture"], interface=interface)
     return Config(agent, capture, **passed)
+
+
+def example() -> str:
+    """Return the agent's part of config.toml.example."""
+    parts = (
+        example_section("[agent]", "The agent: who it is, where it reports.", _AGENT),
+        example_section("[capture]", "What the agent counts, and how.", _CAPTURE),
+        example_section(
+            "[[capture.interface]]",
+            "What differs for some interfaces; once for each name or glob.",
+            OVERRIDES,
+            lead="# ",
+        ),
+    )
+    return _PREFACE + "\n".join(parts)
 
 
 def _from_file(

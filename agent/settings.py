@@ -6,6 +6,7 @@ import dataclasses
 import ipaddress
 import math
 import re
+import textwrap
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,14 @@ from typing import Any, Final
 
 import tomli
 
-Check = Callable[[Any], str | None]
-"""Returns why a value is refused, to be followed by the value; None: it is fine."""
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a value must be, in words and as a test."""
+
+    must_be: str
+    accepts: Callable[[Any], bool]
+
 
 _TRUTH: Final = {
     **dict.fromkeys(("true", "yes", "1"), True),
@@ -38,61 +45,59 @@ class ConfigError(Exception):
 
 def between(low: float, high: float) -> Check:
     """Make a check that accepts numbers from low to high, both included."""
-
-    def check(value: float) -> str | None:
-        return None if low <= value <= high else f"must be between {low} and {high}"
-
-    return check
+    return Check(f"between {low} and {high}", lambda value: low <= value <= high)
 
 
 def one_of(*words: str) -> Check:
     """Make a check that accepts the named words only."""
-    return lambda value: None if value in words else f"must be one of {', '.join(words)}"
+    return Check(f"one of {', '.join(words)}", lambda value: value in words)
 
 
-def matching(pattern: str, what: str) -> Check:
-    """Make a check for text that is all pattern; what completes "must be"."""
+def matching(pattern: str, must_be: str) -> Check:
+    """Make a check for text that is all pattern."""
     whole = re.compile(pattern)
-    return lambda value: None if whole.fullmatch(value) else f"must be {what}"
+    return Check(must_be, lambda value: whole.fullmatch(value) is not None)
 
 
 def each(check: Check) -> Check:
     """Make a check for every member of a list."""
-    return lambda values: next(filter(None, map(check, values)), None)
+    return Check(check.must_be, lambda values: all(map(check.accepts, values)))
 
 
-def network(value: str) -> str | None:
-    """Accept an address range."""
+def _is_network(value: str) -> bool:
     try:
-        ipaddress.ip_network(value)
+        return bool(ipaddress.ip_network(value))
     except ValueError:
-        return "must be address ranges like 192.168.0.0/16 (host bits 0)"
-    return None
+        return False
 
 
-def time_zone(value: str) -> str | None:
-    """Accept `local` or a name of the time zone database."""
-    if value == "local":
-        return None
+def _is_time_zone(value: str) -> bool:
     try:
-        zoneinfo.ZoneInfo(value)
+        return value == "local" or bool(zoneinfo.ZoneInfo(value).key)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        return "must be local or a name like Europe/Berlin"
-    return None
+        return False
 
 
+network: Final = Check("address ranges like 192.168.0.0/16", _is_network)
+time_zone: Final = Check("local or a name like Europe/Berlin", _is_time_zone)
 absolute: Final = matching(r"/[^\0]*", "an absolute path")
 absolute_or_empty: Final = matching(r"(/[^\0]*)?", "empty or an absolute path")
 web_address: Final = matching(
     r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?",
     "http:// or https:// addresses without user, query or trailing slash",
 )
-link_name: Final = matching(r"[^\s/]{1,64}", "names or globs like eth0 or wan*")
+link_name: Final = matching(r"[^\s/]{1,64}", "a name or glob like eth0 or wan*")
 
 
-def key(default: Any, text: str, check: Check | None = None, **more: Any) -> Any:
-    """Declare one setting: default, a sentence for the operator and an optional check."""
-    return field(default=default, metadata={"text": text, "check": check}, **more)
+def key(
+    default: Any, text: str, check: Check | None = None, *, secret: bool = False
+) -> Any:
+    """Declare one setting: default, a sentence for the operator and an optional check.
+
+    A secret's value appears in no message and no repr.
+    """
+    metadata = {"text": text, "check": check, "secret": secret}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class Setting:
     default: Any  # str, bool, int, float or tuple of str: a value has the same type
     text: str
     check: Check | None
+    secret: bool
 
     @property
     def flag(self) -> str:
@@ -118,10 +124,15 @@ class Setting:
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
-            return value, f"must be {_NOUNS[kind]}, not {value!r}"
-        reason = self.check(value) if self.check else None
-        shown = list(value) if kind is tuple else value
-        return value, f"{reason}, not {shown!r}" if reason else None
+            return value, f"must be {_NOUNS[kind]}{self._shown(value)}"
+        if self.check and not self.check.accepts(value):
+            return value, f"must be {self.check.must_be}{self._shown(value)}"
+        return value, None
+
+    def _shown(self, value: Any) -> str:
+        if self.secret:
+            return ""
+        return f", not {list(value) if isinstance(value, tuple) else value!r}"
 
     def from_text(self, text: str, where: str) -> Any:
         """Turn the text of a flag or variable into a value. Raises ConfigError."""
@@ -146,8 +157,32 @@ def rows(section: str, room: type) -> Iterator[Setting]:
     """Yield the settings that a dataclass declares with `key`."""
     for row in dataclasses.fields(room):
         if row.metadata:
-            text, check = row.metadata["text"], row.metadata["check"]
-            yield Setting(section, row.name, row.default, text, check)
+            yield Setting(section, row.name, row.default, **row.metadata)
+
+
+def example(heading: str, about: str, settings: Sequence[Setting], lead: str = "") -> str:
+    """Return a section as TOML that says what each setting means, and its default.
+
+    lead goes in front of every line that is not a comment.
+    """
+    blocks = [f"# {about}\n{lead}{heading}\n"]
+    for row in settings:
+        about = row.text[0].upper() + row.text[1:]
+        about += f" ({row.check.must_be})." if row.check else "."
+        about = textwrap.fill(about, 90, initial_indent="# ", subsequent_indent="# ")
+        blocks.append(f"{about}\n{lead}{row.name} = {_toml(row.default)}\n")
+    return "\n".join(blocks)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        members = [_toml(member) for member in value]
+        if len(members) <= 3:
+            return f"[{', '.join(members)}]"
+        return "".join(["[\n", *(f"    {member},\n" for member in members), "]"])
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 class File:
