@@ -1,0 +1,62 @@
+"""weir-lab: benches beside the daemons. One row of the table below is one command."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its module has `arguments(parser)` and `main(options) -> exit status`."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS: Final = (
+    Command("demo", "lab.demo", "a router in namespaces: up, down, status, traffic, run"),
+    Command("traffic", "lab.traffic.command", "one end of the traffic: serve or drive"),
+)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command. Only its own module is imported, so that each starts fast."""
+    words = sys.argv[1:] if words is None else words
+    parser = argparse.ArgumentParser(prog="weir-lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        child = commands.add_parser(
+            command.name, help=command.help, description=command.help
+        )
+        if words[:1] == [command.name]:
+            module = importlib.import_module(command.module)
+            module.arguments(child)
+            child.set_defaults(main=module.main)
+    options = parser.parse_args(words)
+    try:
+        return int(options.main(options))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; nobody is left to tell.
+        sys.stderr.close()
+        return 141
+    except (OSError, ValueError) as error:
+        print(f"weir-lab {options.command}: {reason(error)}", file=sys.stderr)
+        return 1
+
+
+def reason(error: Exception) -> str:
+    """Return one line; an OSError without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

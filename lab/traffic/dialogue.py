@@ -1,0 +1,58 @@
+"""Interactive work: small requests, small answers, at a typist's pace."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from lab.traffic.services import Place
+from lab.traffic.tally import Count
+
+BANNER = b"SSH-2.0-WeirLab\r\n"
+ANSWER_S = 5.0
+LONGEST_BYTES = 4096
+
+
+async def serve(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Count
+) -> None:
+    """Greet, then answer every line of N with a screenful of some N bytes."""
+    count.sessions += 1
+    try:
+        await _say(writer, BANNER, count)
+        while line := await reader.readline():
+            count.received_bytes += len(line)
+            await _say(writer, b"." * (len(line) * 2) + b"\n", count)
+    except (ConnectionError, ValueError):
+        count.errors += 1
+    finally:
+        writer.close()
+
+
+async def work(place: Place, chance: random.Random, count: Count) -> None:
+    """Type for a while on one connection."""
+    reader, writer = await asyncio.open_connection(*place.of("shell"), limit=LONGEST_BYTES)
+    try:
+        await _say(writer, BANNER, count)
+        await _hear(reader, count)
+        await _hear(reader, count)
+        for _ in range(chance.randrange(20, 120)):
+            await _say(writer, b"k" * chance.randrange(20, 60) + b"\n", count)
+            await _hear(reader, count)
+            await asyncio.sleep(chance.uniform(0.04, 0.3))
+    finally:
+        writer.close()
+
+
+async def _say(writer: asyncio.StreamWriter, data: bytes, count: Count) -> None:
+    writer.write(data)
+    await writer.drain()
+    count.sent_bytes += len(data)
+    count.messages += 1
+
+
+async def _hear(reader: asyncio.StreamReader, count: Count) -> None:
+    line = await asyncio.wait_for(reader.readline(), ANSWER_S)
+    if not line:
+        raise ConnectionResetError("the server hung up")
+    count.received_bytes += len(line)
