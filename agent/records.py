@@ -35,6 +35,7 @@ class Ending(IntEnum):
 FLOW_DELTA: Final = np.dtype(
     [
         ("id", "<u8"),  # this life of the flow's key
+        ("tuple", "<u8"),  # hash of the key without its interface
         ("source", "u1", (16,)),  # of the first packet; IPv4 is mapped (::ffff:a.b.c.d)
         ("destination", "u1", (16,)),
         ("source_port", "<u2"),  # host order; ICMP: type << 8 | code in both
@@ -43,23 +44,30 @@ FLOW_DELTA: Final = np.dtype(
         ("protocol", "u1"),
         ("family", "u1"),  # 4 or 6
         ("class", "u1"),
+        ("class_source", "u1"),  # bpf/records.h WEIR_SOURCE_*
         ("dscp", "u1"),  # last one seen, forward
-        ("vlan", "<u2"),
         ("tcp_state", "u1"),  # bpf/records.h WEIR_STATE_*
         ("ending", "u1"),  # Ending
         ("new", "?"),  # first delta of this flow
         ("home", "?"),  # False: another interface reports the same packets
+        ("key_family", "u1"),  # the key's own byte, WEIR_KEY_*
+        ("vlan", "<u2"),
+        ("padding", "<u2", (3,)),
         ("packets", "<u8", (2,)),  # forward, backward: since the previous delta
         ("bytes", "<u8", (2,)),  # wire bytes, likewise
         ("total_packets", "<u8", (2,)),  # since the flow began
         ("total_bytes", "<u8", (2,)),
         ("retransmits", "<u4", (2,)),  # since the flow began
-        ("rtt_ns", "<u8"),  # mean over the flow's life, 0: not measured
+        ("rtt_ns", "<u8"),  # smoothed, 0: not measured
         ("first_ns", "<u8"),  # unix time
         ("last_ns", "<u8"),
     ]
 )
-"""What one flow did since the previous walk. Rows: flows with traffic, or ended since."""
+"""What one flow did since the previous walk. Rows: flows with traffic, or ended since.
+
+The same layout as struct weir_sample of bpf/records.h: a walk's rows, whose times are
+monotonic and whose deltas are 0, become deltas in place.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@
 #include "flow.h"
 #include "maps.h"
 #include "lists.h"
+#include "walk.h"
 
 #define WEIR_PULL_BYTES 256 /* headers of a frame whose linear part is short */
 

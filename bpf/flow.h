@@ -166,10 +166,12 @@ static __always_inline void weir_flow_flags(struct weir_direction *direction, __
 }
 
 /* Segments that end at or before the highest sequence number seen were sent before. */
-static __always_inline void weir_flow_sequence(struct weir_direction *direction,
+static __always_inline void weir_flow_sequence(struct weir_record *record,
+					       __u32 orientation,
 					       const struct weir_packet *packet,
 					       __u32 count)
 {
+	struct weir_direction *direction = &record->direction[orientation & 1];
 	__u32 taken = packet->payload_bytes + (packet->tcp_flags >> WEIR_SYN & 1) +
 		      (packet->tcp_flags >> WEIR_FIN & 1);
 	__u32 end = packet->sequence + taken;
@@ -177,11 +179,21 @@ static __always_inline void weir_flow_sequence(struct weir_direction *direction,
 	if (!taken)
 		return;
 	if (direction->sequence_seen && (__s32)(end - direction->next_sequence) <= 0) {
-		direction->retransmits += count;
+		record->retransmits[orientation & 1] += count;
 		return;
 	}
 	direction->sequence_seen = 1;
 	direction->next_sequence = end;
+}
+
+static __always_inline void weir_rtt_add(struct weir_record *record, __u32 orientation,
+					 __u64 rtt_ns)
+{
+	__u64 smoothed_ns = record->smoothed_rtt_ns;
+
+	weir_periods_add(&record->rtt[orientation & 1], rtt_ns);
+	record->smoothed_rtt_ns =
+		smoothed_ns ? smoothed_ns - (smoothed_ns >> 3) + (rtt_ns >> 3) : rtt_ns;
 }
 
 /* RFC 7323 timestamps: from a segment with a new TSval to the first echo of that value. */
@@ -225,7 +237,7 @@ static __always_inline void weir_flow_tcp(struct weir_record *record, __u32 orie
 	if (packet->tcp_flags >> WEIR_RST & 1)
 		record->state |= WEIR_STATE_RST;
 	weir_flow_flags(direction, packet->tcp_flags, sight->volume.packets);
-	weir_flow_sequence(direction, packet, sight->volume.packets);
+	weir_flow_sequence(record, orientation, packet, sight->volume.packets);
 	if (packet->has_timestamp)
 		weir_flow_rtt(record, orientation, packet, sight->now_ns);
 }
@@ -274,7 +286,7 @@ static __always_inline void weir_flow_update(struct weir_record *record,
 		weir_direction_begin(direction, packet);
 	weir_direction_gaps(direction, sight->now_ns, count, first);
 	weir_flow_lengths(direction, packet, sight);
-	direction->last_dscp = packet->traffic_class >> 2;
+	record->dscp[orientation & 1] = packet->traffic_class >> 2;
 	if (packet->ttl < direction->ttl_min)
 		direction->ttl_min = packet->ttl;
 	if (packet->ttl > direction->ttl_max)

@@ -8,7 +8,7 @@
 #include "maps.h"
 
 /* The lists that the agent has a program go through, one entry a run. */
-enum weir_list { WEIR_LIST_CLOSING, WEIR_LIST_VERDICTS };
+enum weir_list { WEIR_LIST_CLOSING, WEIR_LIST_VERDICTS, WEIR_LIST_SAMPLES };
 
 static __always_inline __u32 next_in_list(__u32 list)
 {

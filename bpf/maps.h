@@ -88,12 +88,59 @@ struct {
 	__type(value, struct weir_verdict);
 } verdicts SEC(".maps");
 
-/* Where the closing and the verdict program are in their lists. */
+/* The walking program writes, the agent reads. As long as the flow map. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct weir_sample);
+} samples SEC(".maps");
+
+/* What the live flows of one walk hold, by slot * WEIR_HOOKS + hook. The agent zeroes it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_SLOTS *WEIR_HOOKS);
+	__type(key, __u32);
+	__type(value, struct weir_volume);
+} walked SEC(".maps");
+
+/* Where the closing, the verdict and the walking program are in their lists. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 3);
+	__type(key, __u32);
+	__type(value, struct weir_cursor);
+} cursors SEC(".maps");
+
+/* The agent's own memory, here so that it outlives the agent. No program touches it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_epoch);
+} epoch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_SLOTS);
+	__type(key, __u32);
+	__type(value, struct weir_slot);
+} slots SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, __u32);
-	__type(value, struct weir_cursor);
-} cursors SEC(".maps");
+	__type(value, struct weir_bookmark);
+} bookmarks SEC(".maps");
+
+/* Twice as long as the flow map: one half a bookmark. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * 65536);
+	__type(key, __u32);
+	__type(value, struct weir_reported);
+} reported SEC(".maps");
 
 #endif

@@ -119,11 +119,11 @@ struct weir_direction {
 	__u32 flags[WEIR_FLAGS];
 	__u32 length_histogram[WEIR_LENGTH_BUCKETS];
 	__u32 gap_histogram[WEIR_GAP_BUCKETS];
-	__u32 next_sequence; /* highest TCP sequence number seen, plus one */
-	__u32 retransmits;
+	__u32 next_sequence;	 /* highest TCP sequence number seen, plus one */
 	__u32 timestamp_newest;	 /* highest TCP TSval seen */
 	__u32 timestamp_awaited; /* TSval whose echo is awaited since timestamp_ns */
-	__u64 timestamp_ns;	 /* 0: none awaited */
+	__u32 bulk_count;
+	__u64 timestamp_ns; /* 0: none awaited */
 	__u64 bulk_bytes;
 	__u64 bulk_packets;
 	__u64 bulk_duration_ns;
@@ -131,14 +131,13 @@ struct weir_direction {
 	__u64 run_last_ns;
 	__u64 run_bytes;
 	__u32 run_packets;
-	__u32 bulk_count;
 	__u16 first_window;
 	__u8 first_dscp;
-	__u8 last_dscp;
 	__u8 ttl_min;
 	__u8 ttl_max;
 	__u8 sequence_seen;  /* next_sequence holds a value */
 	__u8 timestamp_seen; /* timestamp_newest holds a value */
+	__u8 padding[5];
 };
 
 #define WEIR_STATE_FORWARD_IS_LOW 0x01
@@ -156,21 +155,25 @@ struct weir_direction {
  * another flow, must see another id under the lock and start again. 0 means closed.
  */
 struct weir_record {
+	/* What a walk reads stands together: its cost is cache lines. */
 	struct weir_volume volume[WEIR_HOOKS][WEIR_ORIENTATIONS];
 	__u64 first_ns;
 	__u64 last_ns;
-	struct weir_square gap_square_ns;
-	__u64 gap_min_ns;
-	__u64 gap_max_ns;
 	__u8 state; /* WEIR_STATE_* */
 	__u8 class;
 	__u8 class_source; /* WEIR_SOURCE_* of the verdict */
-	__u8 icmp_type;	   /* of the first packet */
-	__u8 icmp_code;
 	__u8 priority;
-	__u16 vlan;	/* outermost tag of the first packet, 0: none */
+	__u8 dscp[WEIR_ORIENTATIONS]; /* last seen */
+	__u16 vlan;		      /* outermost tag of the first packet, 0: none */
+	__u32 retransmits[WEIR_ORIENTATIONS];
+	__u64 smoothed_rtt_ns; /* of both directions, RFC 6298's gain; 0: not measured */
+	__u64 gap_min_ns;
+	__u64 gap_max_ns;
+	struct weir_square gap_square_ns;
 	__u32 subflows; /* gaps longer than WEIR_SUBFLOW_NS, plus one */
-	__u32 padding;
+	__u8 icmp_type; /* of the first packet */
+	__u8 icmp_code;
+	__u16 padding;
 	struct weir_direction direction[WEIR_ORIENTATIONS];
 	__u64 active_start_ns;
 	struct weir_periods active; /* ended active periods; the running one is not in it */
@@ -201,9 +204,8 @@ enum weir_protocol_group {
 };
 
 /*
- * Per interface, hook and CPU. flows (live) + ended + overflow + non_ip + unparsed +
- * filtered
- * == seen, in all three units.
+ * Per interface, hook and CPU. In all three units
+ * seen == flows (live) + ended + overflow + non_ip + unparsed + filtered.
  */
 struct weir_counters {
 	struct weir_volume seen; /* at the program's first instruction */
@@ -221,8 +223,7 @@ struct weir_counters {
 #define WEIR_INTERFACE_LAYER3	      0x08 /* no link layer header: tun, WireGuard, PPP */
 #define WEIR_INTERFACE_FILTER	      0x10 /* the capture filter applies */
 
-/* Found by ifindex modulo the map's size; ifindex tells a stranger with the same remainder.
- */
+/* Found by ifindex modulo the map's size; ifindex tells a stranger by. */
 struct weir_interface {
 	__u32 ifindex;
 	__u16 slot;
@@ -256,11 +257,85 @@ struct weir_verdict {
 	__u8 padding[5];
 };
 
+/*
+ * What a walk tells of one live flow. The fields marked agent's are 0 here; user space
+ * turns a row into a delta in place (agent/records.py, FLOW_DELTA).
+ */
+struct weir_sample {
+	__u64 id;
+	__u64 tuple; /* hash of the key without its slot */
+	__u32 source[4];
+	__u32 destination[4];
+	__u16 source_port;
+	__u16 destination_port;
+	__u16 slot;
+	__u8 protocol;
+	__u8 family;
+	__u8 class;
+	__u8 class_source;
+	__u8 dscp;
+	__u8 tcp_state; /* WEIR_STATE_* */
+	__u8 ending;	/* agent's */
+	__u8 new;	/* agent's */
+	__u8 home;	/* agent's */
+	__u8 key_family;
+	__u16 vlan;
+	__u16 padding[3];
+	__u64 packets[WEIR_ORIENTATIONS]; /* agent's */
+	__u64 bytes[WEIR_ORIENTATIONS];	  /* agent's */
+	__u64 total_packets[WEIR_ORIENTATIONS];
+	__u64 total_bytes[WEIR_ORIENTATIONS];
+	__u32 retransmits[WEIR_ORIENTATIONS];
+	__u64 rtt_ns; /* smoothed, 0: not measured */
+	__u64 first_ns;
+	__u64 last_ns;
+};
+
 /* What has been reported of a live flow, in the batch whose bookmark this is. */
 struct weir_reported {
 	__u64 id;
 	__u64 packets[WEIR_ORIENTATIONS];
 	__u64 bytes[WEIR_ORIENTATIONS];
+};
+
+/* What had been counted when a batch was closed: the outcomes' order is weir_outcome's. */
+enum weir_outcome {
+	WEIR_OUTCOME_SEEN,
+	WEIR_OUTCOME_FLOWS,
+	WEIR_OUTCOME_OVERFLOW,
+	WEIR_OUTCOME_NON_IP,
+	WEIR_OUTCOME_UNPARSED,
+	WEIR_OUTCOME_FILTERED,
+	WEIR_OUTCOMES,
+};
+
+/*
+ * The bookmark of one batch: everything cumulative that it reported. Two are kept, by the
+ * batch's sequence modulo 2, so that the last batch on disk always has its own.
+ */
+struct weir_bookmark {
+	__u64 sequence;
+	__u64 flows; /* entries of the reported list in use */
+	struct weir_volume outcome[WEIR_SLOTS * WEIR_HOOKS][WEIR_OUTCOMES];
+	struct weir_volume by_class[WEIR_SLOTS * WEIR_HOOKS][WEIR_CLASSES];
+};
+
+#define WEIR_SLOT_USED	      0x01
+#define WEIR_SLOT_MADE_CLSACT 0x02 /* the agent added the qdisc and may take it away */
+
+/* Which interface a slot stands for, across restarts and after the interface is gone. */
+struct weir_slot {
+	char name[16];
+	__u32 ifindex;
+	__u32 flags; /* WEIR_SLOT_* */
+};
+
+/* One life of the maps. */
+struct weir_epoch {
+	__u8 boot[16]; /* random */
+	__u32 layout_version;
+	__u32 padding;
+	__u8 program[32]; /* SHA-256 of the object or source the programs come from */
 };
 
 /* Where a TEST_RUN-driven program is in its list. */

@@ -1,0 +1,1 @@
+"""From kernel maps to arrays: layout, loading, attaching, walking."""

@@ -1,0 +1,251 @@
+"""bpf/records.h as numpy dtypes; tests/bpf/test_layout.py holds the two together by BTF."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from agent.records import FLOW_DELTA
+
+LAYOUT_VERSION: Final = 1
+SLOTS: Final = 64
+HOOKS: Final = 2
+CLASSES: Final = 8
+OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
+INTERFACE_ENTRIES: Final = 65536
+
+RX: Final = 0
+TX: Final = 1
+
+KEY_FAMILY: Final = 0x0F
+KEY_FRAGMENT: Final = 0x10
+KEY_UNIDIRECTIONAL: Final = 0x20
+
+STATE_FORWARD_IS_LOW: Final = 0x01
+STATE_FIN_FORWARD: Final = 0x02
+STATE_FIN_BACKWARD: Final = 0x04
+STATE_RST: Final = 0x08
+STATE_MERGED: Final = 0x10
+
+INTERFACE_NO_V4: Final = 0x01
+INTERFACE_NO_V6: Final = 0x02
+INTERFACE_UNIDIRECTIONAL: Final = 0x04
+INTERFACE_LAYER3: Final = 0x08
+INTERFACE_FILTER: Final = 0x10
+
+SLOT_USED: Final = 0x01
+SLOT_MADE_CLSACT: Final = 0x02
+
+CLOSING_ASKED: Final = 1
+CLOSING_DONE: Final = 2
+CLOSING_GONE: Final = 3
+
+VOLUME: Final = np.dtype([("frames", "<u8"), ("packets", "<u8"), ("bytes", "<u8")])
+
+KEY: Final = np.dtype(
+    [
+        ("low_address", "u1", (16,)),
+        ("high_address", "u1", (16,)),
+        ("low_port", "<u2"),
+        ("high_port", "<u2"),
+        ("slot", "<u2"),
+        ("protocol", "u1"),
+        ("family", "u1"),
+    ]
+)
+
+SQUARE: Final = np.dtype([("low", "<u8"), ("high", "<u8")])
+
+PERIODS: Final = np.dtype(
+    [
+        ("count", "<u8"),
+        ("sum_ns", "<u8"),
+        ("square_ns", SQUARE),
+        ("min_ns", "<u8"),
+        ("max_ns", "<u8"),
+    ]
+)
+
+DIRECTION: Final = np.dtype(
+    [
+        ("first_ns", "<u8"),
+        ("last_ns", "<u8"),
+        ("gap_square_ns", SQUARE),
+        ("gap_min_ns", "<u8"),
+        ("gap_max_ns", "<u8"),
+        ("payload_bytes", "<u8"),
+        ("payload_square", "<u8"),
+        ("length_square", "<u8"),
+        ("header_bytes", "<u8"),
+        ("payload_min", "<u4"),
+        ("payload_max", "<u4"),
+        ("length_min", "<u4"),
+        ("length_max", "<u4"),
+        ("header_min", "<u4"),
+        ("data_packets", "<u4"),
+        ("flags", "<u4", (8,)),
+        ("length_histogram", "<u4", (8,)),
+        ("gap_histogram", "<u4", (16,)),
+        ("next_sequence", "<u4"),
+        ("timestamp_newest", "<u4"),
+        ("timestamp_awaited", "<u4"),
+        ("bulk_count", "<u4"),
+        ("timestamp_ns", "<u8"),
+        ("bulk_bytes", "<u8"),
+        ("bulk_packets", "<u8"),
+        ("bulk_duration_ns", "<u8"),
+        ("run_start_ns", "<u8"),
+        ("run_last_ns", "<u8"),
+        ("run_bytes", "<u8"),
+        ("run_packets", "<u4"),
+        ("first_window", "<u2"),
+        ("first_dscp", "u1"),
+        ("ttl_min", "u1"),
+        ("ttl_max", "u1"),
+        ("sequence_seen", "u1"),
+        ("timestamp_seen", "u1"),
+        ("padding", "u1", (5,)),
+    ]
+)
+
+RECORD: Final = np.dtype(
+    [
+        ("volume", VOLUME, (2, 2)),  # hook, orientation
+        ("first_ns", "<u8"),
+        ("last_ns", "<u8"),
+        ("state", "u1"),
+        ("class", "u1"),
+        ("class_source", "u1"),
+        ("priority", "u1"),
+        ("dscp", "u1", (2,)),
+        ("vlan", "<u2"),
+        ("retransmits", "<u4", (2,)),
+        ("smoothed_rtt_ns", "<u8"),
+        ("gap_min_ns", "<u8"),
+        ("gap_max_ns", "<u8"),
+        ("gap_square_ns", SQUARE),
+        ("subflows", "<u4"),
+        ("icmp_type", "u1"),
+        ("icmp_code", "u1"),
+        ("padding", "<u2"),
+        ("direction", DIRECTION, (2,)),
+        ("active_start_ns", "<u8"),
+        ("active", PERIODS),
+        ("idle", PERIODS),
+        ("rtt", PERIODS, (2,)),
+        ("lock", "<u4"),
+        ("padding_lock", "<u4"),
+        ("id", "<u8"),
+    ]
+)
+
+COUNTERS: Final = np.dtype(
+    [
+        ("seen", VOLUME),
+        ("non_ip", VOLUME),
+        ("unparsed", VOLUME),
+        ("filtered", VOLUME),
+        ("ended", VOLUME),
+        ("overflow", VOLUME, (4,)),  # tcp, udp, icmp, other
+        ("by_class", VOLUME, (CLASSES,)),
+    ]
+)
+
+INTERFACE: Final = np.dtype(
+    [("ifindex", "<u4"), ("slot", "<u2"), ("flags", "u1"), ("padding", "u1")]
+)
+
+CLOSING: Final = np.dtype(
+    [
+        ("key", KEY),
+        ("id", "<u8"),
+        ("sequence", "<u8"),
+        ("status", "<u4"),
+        ("reason", "<u4"),
+        ("record", RECORD),
+    ]
+)
+
+VERDICT: Final = np.dtype(
+    [
+        ("key", KEY),
+        ("id", "<u8"),
+        ("class", "u1"),
+        ("class_source", "u1"),
+        ("priority", "u1"),
+        ("padding", "u1", (5,)),
+    ]
+)
+
+REPORTED: Final = np.dtype(
+    [("id", "<u8"), ("packets", "<u8", (2,)), ("bytes", "<u8", (2,))]
+)
+
+BOOKMARK: Final = np.dtype(
+    [
+        ("sequence", "<u8"),
+        ("flows", "<u8"),
+        ("outcome", VOLUME, (SLOTS * HOOKS, len(OUTCOMES))),
+        ("by_class", VOLUME, (SLOTS * HOOKS, CLASSES)),
+    ]
+)
+
+SLOT: Final = np.dtype([("name", "S16"), ("ifindex", "<u4"), ("flags", "<u4")])
+
+EPOCH: Final = np.dtype(
+    [
+        ("boot", "u1", (16,)),
+        ("layout_version", "<u4"),
+        ("padding", "<u4"),
+        ("program", "u1", (32,)),
+    ]
+)
+
+CURSOR: Final = np.dtype([("next", "<u4"), ("end", "<u4")])
+
+STRUCTURES: Final = {
+    "weir_volume": VOLUME,
+    "weir_key": KEY,
+    "weir_square": SQUARE,
+    "weir_periods": PERIODS,
+    "weir_direction": DIRECTION,
+    "weir_record": RECORD,
+    "weir_counters": COUNTERS,
+    "weir_interface": INTERFACE,
+    "weir_closing": CLOSING,
+    "weir_verdict": VERDICT,
+    "weir_sample": FLOW_DELTA,
+    "weir_reported": REPORTED,
+    "weir_bookmark": BOOKMARK,
+    "weir_slot": SLOT,
+    "weir_epoch": EPOCH,
+    "weir_cursor": CURSOR,
+}
+"""Each C structure and its twin here."""
+
+MAPS: Final = {
+    "flows": RECORD,
+    "interfaces": INTERFACE,
+    "counters": COUNTERS,
+    "port_classes": np.dtype("u1"),
+    "dscp_classes": np.dtype("u1"),
+    "scratch": None,
+    "closing": CLOSING,
+    "verdicts": VERDICT,
+    "samples": FLOW_DELTA,
+    "walked": VOLUME,
+    "cursors": CURSOR,
+    "epoch": EPOCH,
+    "slots": SLOT,
+    "bookmarks": BOOKMARK,
+    "reported": REPORTED,
+}
+"""Every map of bpf/maps.h and what its values are; None: user space never looks."""
+
+RX_MODES: Final = ("none", "xdp-native", "xdp-generic", "tcx", "clsact")
+TX_MODES: Final = ("none", "tcx", "clsact")
+"""How a hook is attached; the index is what a slot's flags keep, shifted as below."""
+
+SLOT_RX_SHIFT: Final = 8
+SLOT_TX_SHIFT: Final = 12

@@ -1,0 +1,197 @@
+"""What the agent reads from and writes to the maps, as arrays."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.capture.layout import (
+    BOOKMARK,
+    CLOSING,
+    COUNTERS,
+    CURSOR,
+    HOOKS,
+    INTERFACE,
+    INTERFACE_ENTRIES,
+    KEY,
+    RECORD,
+    REPORTED,
+    SLOT,
+    SLOTS,
+    VOLUME,
+)
+from agent.capture.loader import bpf
+from agent.capture.loader.pins import Pinned
+from agent.capture.reader import volumes
+from agent.records import FLOW_DELTA
+
+Array = npt.NDArray[Any]
+
+CHUNK: Final = 2048
+"""Records read at once: 2 MiB of them, however many flows live."""
+
+LIST_CLOSING: Final = 0
+LIST_VERDICTS: Final = 1
+LIST_SAMPLES: Final = 2
+
+
+class Kernel:
+    """Maps and list programs, typed. One thread at a time."""
+
+    def __init__(self, pinned: Pinned) -> None:
+        self._maps = pinned.maps
+        self._programs = pinned.programs
+        self._closing = np.zeros(CHUNK, CLOSING)
+        self._cpus = bpf.possible_cpus()
+
+    def walk(self) -> tuple[Array, Array]:
+        """A row for every live flow, and what they hold together.
+
+        Returns FLOW_DELTA (n,) with monotonic times and no deltas, and uint64
+        (SLOTS, HOOKS, 3): frames, packets, bytes.
+        """
+        sums = np.zeros(SLOTS * HOOKS, VOLUME)
+        bpf.map_update_range(self._maps["walked"], 0, sums)
+        bpf.run(self._programs["weir_walk"])
+        cursor = np.zeros(1, CURSOR)
+        bpf.map_lookup(self._maps["cursors"], LIST_SAMPLES, cursor)
+        out = np.empty(int(cursor["next"][0]), FLOW_DELTA)
+        bpf.map_read_range(self._maps["samples"], 0, out)
+        bpf.map_read_range(self._maps["walked"], 0, sums)
+        return out, volumes(sums.reshape(SLOTS, HOOKS))
+
+    def records(self) -> Iterator[tuple[Array, Array]]:
+        """Keys and whole records of every live flow, a chunk at a time.
+
+        The arrays (dtypes KEY, RECORD) are overwritten by the next chunk.
+        """
+        keys, records = np.zeros(CHUNK, KEY), np.zeros(CHUNK, RECORD)
+        cursor = None
+        while True:
+            try:
+                count, cursor = bpf.map_read_batch(
+                    self._maps["flows"], cursor, keys, records
+                )
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                keys, records = (
+                    np.zeros(2 * len(keys), KEY),
+                    np.zeros(2 * len(keys), RECORD),
+                )
+                continue
+            if count:
+                yield keys[:count], records[:count]
+            if cursor is None:
+                return
+
+    def counters(self, slots: list[int]) -> Array:
+        """Counters summed over CPUs: COUNTERS (SLOTS, HOOKS), zero for other slots."""
+        sums = np.zeros((SLOTS, HOOKS), COUNTERS)
+        row = np.zeros(self._cpus, COUNTERS)
+        for slot in slots:
+            for hook in range(HOOKS):
+                bpf.map_lookup(self._maps["counters"], slot * HOOKS + hook, row)
+                words = row.view(np.uint64).reshape(self._cpus, -1).sum(axis=0)
+                sums[slot, hook] = words.astype(np.uint64).view(COUNTERS)[0]
+        return sums
+
+    def clear_counters(self, slot: int) -> None:
+        """Zero a slot's counters before another interface takes it."""
+        for hook in range(HOOKS):
+            row = np.zeros(self._cpus, COUNTERS)
+            bpf.map_update(self._maps["counters"], slot * HOOKS + hook, row)
+
+    def close_flows(self, first: int, asked: Array) -> Array:
+        """Close flows through the ring's entries from `first` on; returns them answered.
+
+        asked: dtype CLOSING, with key, id and sequence set and at most CHUNK rows. The
+        returned array is overwritten by the next call.
+        """
+        ring = self._maps["closing"]
+        bpf.map_update_range(ring, first, asked)
+        self._go_through("weir_close", LIST_CLOSING, first, len(asked))
+        answered = self._closing[: len(asked)]
+        bpf.map_read_range(ring, first, answered)
+        return answered
+
+    def read_ring(self, first: int, count: int) -> Array:
+        """Entries of the closing ring (dtype CLOSING, at most CHUNK); overwritten later."""
+        entries = self._closing[:count]
+        bpf.map_read_range(self._maps["closing"], first, entries)
+        return entries
+
+    def clear_ring(self, entries: int) -> None:
+        """Forget every entry, before sequences start again."""
+        for first in range(0, entries, CHUNK):
+            count = min(CHUNK, entries - first)
+            bpf.map_update_range(self._maps["closing"], first, np.zeros(count, CLOSING))
+
+    def set_verdicts(self, verdicts: Array) -> None:
+        """Write classes into live records (dtype VERDICT, at most 4,096 rows)."""
+        bpf.map_update_range(self._maps["verdicts"], 0, verdicts)
+        self._go_through("weir_verdict", LIST_VERDICTS, 0, len(verdicts))
+
+    def _go_through(self, program: str, which: int, first: int, count: int) -> None:
+        if not count:
+            return
+        cursor = np.array([(first, first + count)], CURSOR)
+        bpf.map_update(self._maps["cursors"], which, cursor)
+        while int(cursor["next"][0]) < int(cursor["end"][0]):
+            # A signal ends a run early; the cursor knows how far it came.
+            bpf.run(self._programs[program], repeat=count)
+            bpf.map_lookup(self._maps["cursors"], which, cursor)
+
+    def set_interface(self, ifindex: int, slot: int, flags: int) -> None:
+        """Have programs count an interface."""
+        value = np.array([(ifindex, slot, flags, 0)], INTERFACE)
+        bpf.map_update(self._maps["interfaces"], ifindex % INTERFACE_ENTRIES, value)
+
+    def clear_interface(self, ifindex: int) -> None:
+        """Have programs ignore an interface."""
+        value = np.zeros(1, INTERFACE)
+        bpf.map_update(self._maps["interfaces"], ifindex % INTERFACE_ENTRIES, value)
+
+    def slots(self) -> Array:
+        """Which interface each slot stands for: dtype SLOT, shape (SLOTS,)."""
+        out = np.zeros(SLOTS, SLOT)
+        bpf.map_read_range(self._maps["slots"], 0, out)
+        return out
+
+    def set_slot(self, slot: int, name: str, ifindex: int, flags: int) -> None:
+        """Name a slot's interface; flags 0 frees it."""
+        value = np.array([(name.encode(), ifindex, flags)], SLOT)
+        bpf.map_update(self._maps["slots"], slot, value)
+
+    def set_classes(self, by_port: Array, by_dscp: Array) -> None:
+        """First guess at a class: uint8 of shape (65536,) and (64,)."""
+        for name, classes in (("port_classes", by_port), ("dscp_classes", by_dscp)):
+            bpf.map_update_range(
+                self._maps[name], 0, np.ascontiguousarray(classes, np.uint8)
+            )
+
+    def write_bookmark(self, bookmark: Array, reported: Array, max_flows: int) -> None:
+        """Keep what a batch is about to report: BOOKMARK (1,), REPORTED (flows,)."""
+        half = int(bookmark["sequence"][0]) % 2
+        bpf.map_update_range(self._maps["reported"], half * max_flows, reported)
+        bpf.map_update(self._maps["bookmarks"], half, bookmark)
+
+    def bookmarks(self) -> Array:
+        """Both bookmarks: dtype BOOKMARK, shape (2,)."""
+        out = np.zeros(2, BOOKMARK)
+        bpf.map_read_range(self._maps["bookmarks"], 0, out)
+        return out
+
+    def reported(self, half: int, count: int, max_flows: int) -> Array:
+        """Entries of one bookmark's list: dtype REPORTED, shape (count,)."""
+        out = np.zeros(count, REPORTED)
+        bpf.map_read_range(self._maps["reported"], half * max_flows, out)
+        return out
+
+    def sizes(self) -> dict[str, int]:
+        """Entries that the adopted maps were made with, by name."""
+        return {name: bpf.map_entries(self._maps[name]) for name in ("flows", "closing")}
