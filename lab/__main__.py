@@ -19,7 +19,9 @@ class Command:
 
 
 COMMANDS: Final = (
-    Command("demo", "lab.demo", "a router in namespaces: up, down, status, traffic, run"),
+    Command(
+        "demo", "lab.demo.command", "a router in namespaces: up, down, status, traffic, run"
+    ),
     Command("traffic", "lab.traffic.command", "one end of the traffic: serve or drive"),
 )
 

@@ -45,6 +45,15 @@ def up(prefix: str = PREFIX, hosts: int = 1) -> Topology:
     return plan
 
 
+def standing(prefix: str = PREFIX) -> Topology:
+    """Return the lab that is up. ValueError: it is not."""
+    known = state.load(prefix)
+    plan = design(prefix, known.hosts if known else 1)
+    if known is None or _missing(plan):
+        raise ValueError(f"{prefix} is not up: `weir-lab demo up` brings it up")
+    return plan
+
+
 def down(prefix: str = PREFIX) -> bool:
     """Remove all that the lab is or a crash left of it; False when there was nothing."""
     with state.locked(prefix):

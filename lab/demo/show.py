@@ -1,0 +1,247 @@
+"""All of Weir at work on one machine: started in order, stopped in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from lab.demo.settings import Site, Wiring, generated
+from lab.demo.traffic import Traffic, Wish, summary
+from lab.netns import processes, state, world
+from lab.netns.processes import Child
+from lab.netns.relay import relay
+
+HOME: Final = Path("/var/lib/weir-lab")
+SETTINGS: Final = "generated.toml"
+READY_S: Final = 60.0
+"""An embedded store takes some seconds to open; bcc takes as long to compile."""
+
+PROGRESS_S: Final = 5.0
+SECRET: Final = re.compile(r"\bweir_[A-Za-z0-9_-]{20,}")
+
+Tell = Callable[..., None]
+
+
+class ShowFailed(Exception):
+    """The demonstration cannot go on; one line for the user, and a log's last lines."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """What is to be shown."""
+
+    prefix: str
+    hosts: int
+    interface: str  # empty: a router in namespaces
+    port: int
+    directory: Path | None
+    wish: Wish
+
+
+async def show(order: Show, stop: asyncio.Event, tell: Tell) -> int:
+    """Run everything until `stop`, the end of the time, or a failure; leave nothing."""
+    _check(order)
+    site = _site(order)
+    await undo(order.prefix, site)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_down, order.prefix, tell)
+        space = await _place(order, site, tell)
+        collector = await stack.enter_async_context(_collector(site, tell))
+        if space:
+            await stack.enter_async_context(relay(space, order.port))
+        agent = await stack.enter_async_context(_agent(site, space, tell))
+        ends: list[Awaitable[Any]] = [stop.wait(), _ended(collector), _ended(agent)]
+        traffic = None
+        if space:
+            plan = await asyncio.to_thread(world.standing, order.prefix)
+            traffic = await stack.enter_async_context(Traffic(plan, order.wish))
+            ends.append(traffic.finished())
+        else:
+            ends.append(asyncio.sleep(order.wish.seconds))
+        tell("ready", f"console: {site.url}  (Ctrl-C ends everything)", url=site.url)
+        await _until(ends, lambda: _progress(agent, traffic, tell))
+        tell("stopping", "stopping")
+    return 0
+
+
+async def undo(prefix: str, site: Site | None = None) -> None:
+    """Detach what an agent of an earlier run has left in the kernel."""
+    known = state.load(prefix)
+    directories = [Path(path) for path in known.directories] if known else []
+    if site is not None:
+        directories.append(site.directory)
+    for directory in directories:
+        if (directory / SETTINGS).exists():
+            await _command("detach", "agent", "detach", "-c", str(directory / SETTINGS))
+
+
+def _check(order: Show) -> None:
+    if order.interface and order.interface not in [n for _, n in socket.if_nameindex()]:
+        raise ShowFailed(f"{order.interface}: no such interface: `ip link` lists them")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", order.port))
+        except OSError as error:
+            raise ShowFailed(
+                f"port {order.port}: {error.strerror}: stop what uses it, or give --port"
+            ) from error
+
+
+def _site(order: Show) -> Site:
+    return Site(
+        directory=(order.directory or HOME / order.prefix).absolute(),
+        port=order.port,
+        pins=Path("/sys/fs/bpf") / order.prefix,
+    )
+
+
+async def _place(order: Show, site: Site, tell: Tell) -> str:
+    """Bring the place up, write the settings; return the agent's namespace or nothing."""
+    space = ""
+    interfaces: tuple[str, ...] = (order.interface,)
+    if not order.interface:
+        plan = await asyncio.to_thread(world.up, order.prefix, order.hosts)
+        space, interfaces = plan.router, ("lan0", "wan0")
+        tell("up", f"{order.prefix} is up: {len(plan.hosts)} clients, router, server")
+    known = state.load(order.prefix) or state.State(order.prefix)
+    known.directories = [str(site.pins)]
+    if order.directory is None:
+        known.directories.append(str(site.directory))
+    state.save(known)
+    site.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    wiring = Wiring("demo-router" if space else socket.gethostname(), interfaces)
+    (site.directory / SETTINGS).write_text(generated(site, wiring), "utf-8")
+    return space
+
+
+async def _down(prefix: str, tell: Tell) -> None:
+    await asyncio.to_thread(world.down, prefix)
+    tell("down", f"{prefix} is down, nothing is left")
+
+
+@asynccontextmanager
+async def _collector(site: Site, tell: Tell) -> AsyncIterator[Child]:
+    config = str(site.directory / SETTINGS)
+    log = site.directory / "collector.log"
+    child = await processes.start(
+        "collector", processes.module("collector", "run", "-c", config), log=log
+    )
+    try:
+        await _ready(child, f"{site.url}/health")
+        told = await _command("token", "collector", *site.token_words(config))
+        secret = SECRET.search(told)
+        if secret is None:
+            raise ShowFailed("collector token: printed no token")
+        site.token_file.touch(mode=0o600)
+        site.token_file.write_text(secret[0] + "\n", "ascii")
+        tell("collector", f"collector runs, log {log}")
+        yield child
+    finally:
+        await child.stop()
+
+
+@asynccontextmanager
+async def _agent(site: Site, space: str, tell: Tell) -> AsyncIterator[Child]:
+    config = str(site.directory / SETTINGS)
+    log = site.directory / "agent.log"
+    child = await processes.start(
+        "agent", processes.module("agent", "run", "-c", config), space=space, log=log
+    )
+    try:
+        await _ready(child, "http://agent/health", site.agent_socket)
+        tell("agent", f"agent runs{f' in {space}' if space else ''}, log {log}")
+        yield child
+    finally:
+        await child.stop()
+        await _command("detach", "agent", "detach", "-c", config, space=space)
+
+
+async def _ready(child: Child, url: str, path: Path | None = None) -> None:
+    """Wait until a daemon says that it is well. ShowFailed: it ended, or takes too long."""
+    connector = aiohttp.UnixConnector(str(path)) if path else aiohttp.TCPConnector()
+    deadline = time.monotonic() + READY_S
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=aiohttp.ClientTimeout(total=2)
+    ) as session:
+        while time.monotonic() < deadline:
+            if child.process.returncode is not None:
+                raise _died(child)
+            try:
+                async with session.get(url) as response:
+                    if response.status == 200:
+                        return
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                pass
+            await asyncio.sleep(0.1)
+    raise ShowFailed(f"{child.what}: not ready after {READY_S:.0f} s\n{child.last_words()}")
+
+
+async def _ended(child: Child) -> None:
+    await child.process.wait()
+    raise _died(child)
+
+
+def _died(child: Child) -> ShowFailed:
+    status = child.process.returncode
+    return ShowFailed(f"{child.what}: ended with status {status}\n{child.last_words()}")
+
+
+async def _command(what: str, program: str, *words: str, space: str = "") -> str:
+    """Run one of our commands to its end and return what it printed."""
+    child = await processes.start(what, processes.module(program, *words), space=space)
+    try:
+        lines = [line async for line in child.lines()]
+        status = await asyncio.wait_for(child.process.wait(), READY_S)
+    finally:
+        await child.stop()
+    if status != 0:
+        raise ShowFailed(f"{program} {words[0]}: ended with status {status}: see above")
+    return "\n".join(lines)
+
+
+async def _until(ends: list[Awaitable[Any]], each: Callable[[], None]) -> None:
+    """Wait for the first of several ends; raise what it raises."""
+    tasks = [asyncio.ensure_future(end) for end in ends]
+    try:
+        while True:
+            done, _ = await asyncio.wait(
+                tasks, timeout=PROGRESS_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+            if done:
+                return
+            each()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _progress(agent: Child, traffic: Traffic | None, tell: Tell) -> None:
+    totals = traffic.totals() if traffic else {}
+    wire = interface_bytes(agent.pid)
+    parts = [f"{name} {(rx + tx) / 1e6:.1f} MB" for name, (rx, tx) in wire.items()]
+    text = "; ".join([", ".join(parts), *([summary(totals)] if traffic else [])])
+    tell("progress", text, interfaces=wire, traffic=totals)
+
+
+def interface_bytes(pid: int) -> dict[str, tuple[int, int]]:
+    """Return what each interface of a process's namespace received and sent, in bytes."""
+    found = {}
+    for line in Path(f"/proc/{pid}/net/dev").read_text("ascii").splitlines()[2:]:
+        name, _, numbers = line.partition(":")
+        columns = numbers.split()
+        if name.strip() != "lo":
+            found[name.strip()] = int(columns[0]), int(columns[8])
+    return found
