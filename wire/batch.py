@@ -139,7 +139,7 @@ def encode(batch: Batch) -> bytes:
             "agent_version": batch.agent_version,
             "hostname": batch.hostname,
             "interfaces": [_interface_message(item) for item in batch.interfaces],
-            "endpoints": _endpoints_message(batch.endpoints),
+            "endpoints": endpoints_message(batch.endpoints),
             "flows": {
                 "count": len(batch.flows),
                 **_table_message(batch.flows, FLOW_FIELDS),
@@ -176,7 +176,7 @@ def decode(data: bytes) -> Batch:
         agent_version=messages.text(message, "agent_version"),
         hostname=messages.text(message, "hostname"),
         interfaces=tuple(_interface(item) for item in interfaces),
-        endpoints=_endpoints(messages.mapping(message, "endpoints")),
+        endpoints=endpoints_from(messages.mapping(message, "endpoints")),
         flows=_table(flows, messages.whole(flows, "count", MAX_FLOWS), FLOW_FIELDS, FLOW),
         quantiles=_quantiles(messages.mapping(message, "quantiles")),
         health=messages.measures(message, "health"),
@@ -227,7 +227,8 @@ def _direction(message: Mapping[str, Any]) -> Direction:
     )
 
 
-def _endpoints_message(endpoints: Endpoints) -> dict[str, Any]:
+def endpoints_message(endpoints: Endpoints) -> dict[str, Any]:
+    """Return the map in which endpoints travel."""
     ids = [item.encode() for item in endpoints.ids]
     sketches = {
         name: list(columns.pack_strings(endpoints.sketches[name]))
@@ -241,7 +242,8 @@ def _endpoints_message(endpoints: Endpoints) -> dict[str, Any]:
     }
 
 
-def _endpoints(message: Mapping[str, Any]) -> Endpoints:
+def endpoints_from(message: Mapping[str, Any]) -> Endpoints:
+    """Return the endpoints in a map; Malformed if it is none."""
     count = messages.whole(message, "count", MAX_ENDPOINTS)
     try:
         ids = tuple(item.decode() for item in _strings(message, "ids", count))
