@@ -1,0 +1,1 @@
+"""HTTP towards people: who may, what is asked, what is answered."""

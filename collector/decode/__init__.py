@@ -1,0 +1,1 @@
+"""Datagrams of exporters to records."""

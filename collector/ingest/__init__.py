@@ -1,0 +1,1 @@
+"""Uploads of agents, from the socket to the journal."""

@@ -1,0 +1,1 @@
+"""Offline jobs, run as processes of their own."""

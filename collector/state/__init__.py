@@ -1,0 +1,1 @@
+"""The control store: users, tokens, agents, alerts, the batch ledger."""

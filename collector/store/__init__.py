@@ -1,0 +1,1 @@
+"""The data store: tables, inserts, queries, merged sketches."""

@@ -1,0 +1,272 @@
+"""How the collector is: health, metrics, the picture of each second, alerts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import psutil
+
+from collector.api.live import LiveHub, by_type
+from collector.api.metrics import Family, Snapshot
+from collector.api.rates import Rates
+from collector.records import NANOSECONDS
+
+FLOWS_SHOWN: Final = 50
+ALERTS_SHOWN: Final = 10
+FLOW_SPAN_SECONDS: Final = 180
+REFRESH_SECONDS: Final = 10.0
+"""Flows come once a minute; asking the store each second would find the same ones."""
+DISK_FREE_LEAST: Final = 0.05
+BACKLOG_SHARE_MOST: Final = 0.5
+
+
+class Counts(Protocol):
+    """What happened to uploads."""
+
+    stored: int
+    duplicate: int
+    busy: int
+    refused: dict[int, int]
+    rows: dict[str, int]
+    store_errors: int
+    replayed: int
+    commit_groups: int
+
+
+class Intake(Protocol):
+    """The way of uploads into the store."""
+
+    backlog_bytes: int
+    journal_bytes_max: int
+    total_sketches: int
+    store_failing: str
+
+    @property
+    def counts(self) -> Counts:
+        """Return the counters."""
+
+    @property
+    def pending(self) -> int:
+        """Return how many uploads are durable but not in the store."""
+
+
+class Flows(Protocol):
+    """The data store's flows; blocks."""
+
+    def flows(
+        self,
+        span: tuple[int, int],
+        filters: Mapping[str, tuple[str, Any]],
+        either: Mapping[str, Any],
+        sort: str,
+        limit: int,
+    ) -> list[dict[str, Any]]:
+        """Return heavy flows."""
+
+
+class Registry(Protocol):
+    """The agents; blocks."""
+
+    def list(self) -> list[dict[str, Any]]:
+        """Return every agent's row."""
+
+
+class Alerts(Protocol):
+    """The alerts; blocks."""
+
+    def open(self, subject: str, severity: str, title: str, message: str, now: int) -> bool:
+        """Open one unless one about the subject is open."""
+
+    def close(self, subject: str, now: int) -> bool:
+        """Resolve the one about the subject."""
+
+    def list(self, unresolved: bool, limit: int) -> list[dict[str, Any]]:
+        """Return alerts."""
+
+
+class Ledger(Protocol):
+    """The batch ledger."""
+
+    def missing(self, agent: str, boot: bytes) -> int:
+        """Return how many batches never came."""
+
+    def forget(self, now_ns: int) -> None:
+        """Drop boots that were silent for long."""
+
+
+class Overview:
+    """What the collector knows about itself, gathered from its parts."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        flows: Flows,
+        control: tuple[Registry, Alerts, Ledger],
+        live: tuple[LiveHub, Rates],
+        about: Mapping[str, Any],
+    ) -> None:
+        """About holds version, backend_url, data_dir and agent_timeout."""
+        self._intake = intake
+        self._flows = flows
+        self._registry, self._alerts, self._ledger = control
+        self._hub, self._rates = live
+        self._about = about
+        self._process = psutil.Process()
+        self._shown: tuple[float, list[dict[str, Any]], list[dict[str, Any]]] = (
+            0.0,
+            [],
+            [],
+        )
+        self._open_alerts = 0
+        self.is_ready = False
+        self.watching: Callable[[], tuple[int, int]] = lambda: (0, 0)
+
+    def health(self) -> dict[str, Any]:
+        """Return status, service, version, backend_url."""
+        status, reason = "ok", ""
+        if not self.is_ready:
+            status = "starting"
+        elif self._intake.store_failing:
+            status, reason = "failing", self._intake.store_failing
+        return {
+            "status": status,
+            "service": "weir-collector",
+            "version": self._about["version"],
+            "backend_url": self._about["backend_url"],
+            **({"reason": reason} if reason else {}),
+        }
+
+    def measured(self) -> dict[str, Any]:
+        """Return CPU, memory, disk and backlog."""
+        disk = shutil.disk_usage(Path(self._about["data_dir"]))
+        return {
+            "cpu_percent": self._process.cpu_percent(),
+            "rss_bytes": self._process.memory_info().rss,
+            "threads": self._process.num_threads(),
+            "disk_free_bytes": disk.free,
+            "disk_total_bytes": disk.total,
+            "backlog_bytes": self._intake.backlog_bytes,
+            "backlog_batches": self._intake.pending,
+        }
+
+    def counters(self) -> Snapshot:
+        """Return every metric."""
+        counts = self._intake.counts
+        outcomes: dict[tuple[str, ...], float] = {
+            ("stored",): counts.stored,
+            ("duplicate",): counts.duplicate,
+            ("busy",): counts.busy,
+            ("refused",): sum(counts.refused.values()),
+            ("replayed",): counts.replayed,
+        }
+        clients, dropped = self.watching()
+        families = (
+            Family("batches_total", "counter", "Uploads by outcome.", ("outcome",), outcomes),
+            Family("refusals_total", "counter", "Refused uploads by HTTP status.", ("status",),
+                   {(str(status),): count for status, count in counts.refused.items()}),
+            Family("rows_total", "counter", "Rows stored by table.", ("table",),
+                   {(table,): count for table, count in counts.rows.items()}),
+            Family("sketches", "gauge", "Sketches in the store.", (),
+                   {(): self._intake.total_sketches}),
+            Family("backlog_bytes", "gauge", "Acknowledged, not yet in the store.", (),
+                   {(): self._intake.backlog_bytes}),
+            Family("backlog_batches", "gauge", "Acknowledged, not yet in the store.", (),
+                   {(): self._intake.pending}),
+            Family("commit_groups_total", "counter", "Writes to the journal.", (),
+                   {(): counts.commit_groups}),
+            Family("store_errors_total", "counter", "Inserts that failed and were repeated.",
+                   (), {(): counts.store_errors}),
+            Family("rate_limited_total", "counter", "Requests over their client's rate.", (),
+                   {(): self._rates.limited}),
+            Family("live_samples_total", "counter", "Live samples taken.", (),
+                   {(): self._hub.samples}),
+            Family("live_clients", "gauge", "Browsers on /api/live.", (), {(): clients}),
+            Family("live_dropped_total", "counter", "Browsers dropped as too slow.", (),
+                   {(): dropped}),
+            Family("open_alerts", "gauge", "Alerts not resolved.", (),
+                   {(): self._open_alerts}),
+            Family("resident_memory_bytes", "gauge", "Memory of the process.", (),
+                   {(): self._process.memory_info().rss}),
+            Family("cpu_seconds_total", "counter", "CPU time of the process.", (),
+                   {(): sum(self._process.cpu_times()[:2])}),
+        )  # fmt: skip
+        figures = {
+            "total_received": counts.stored + counts.duplicate,
+            "total_forwarded": 0,
+            "pending": self._intake.pending,
+            "errors": sum(counts.refused.values()) + counts.store_errors,
+        }
+        return Snapshot(families, figures)
+
+    async def picture(
+        self, run: Callable[..., Awaitable[Any]], now: float
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the contents of traffic-update and traffic-by-type."""
+        if now - self._shown[0] >= REFRESH_SECONDS:
+            self._shown = (now, *await run(self._look, now))
+        _, flows, alerts = self._shown
+        throughput = self._hub.throughput(now)
+        kinds: dict[str, int] = {}
+        for flow in flows:
+            kinds[flow["class"]] = kinds.get(flow["class"], 0) + 1
+        packets = sum(rate[way]["pps"] for rate in throughput for way in ("rx", "tx"))
+        update = {
+            "traffic_logs": [],
+            "active_flows": flows,
+            "alerts": alerts,
+            "stats": {
+                "total_flows": len(flows),
+                "total_packets": round(packets),
+                "active_alerts": self._open_alerts,
+            },
+        }
+        return update, by_type(throughput, kinds)
+
+    def _look(self, now: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Ask for the flows and alerts to show; blocks."""
+        span = (round((now - FLOW_SPAN_SECONDS) * 1000), round((now + 60) * 1000))
+        flows = self._flows.flows(span, {}, {}, "bytes", FLOWS_SHOWN)
+        return flows, self._alerts.list(True, ALERTS_SHOWN)
+
+    def keep_house(self, now: float) -> None:
+        """Raise and resolve alerts, forget old boots; blocks."""
+        for subject, is_wrong, severity, title, text in self._conditions(now):
+            if is_wrong:
+                self._alerts.open(subject, severity, title, text, int(now))
+            else:
+                self._alerts.close(subject, int(now))
+        self._open_alerts = len(self._alerts.list(True, 1000))
+        self._ledger.forget(int(now * NANOSECONDS))
+        self._hub.forget(now)
+
+    def _conditions(self, now: float) -> list[tuple[str, bool, str, str, str]]:
+        """Return (subject, whether it is wrong, severity, title, message) of every check."""
+        failing = self._intake.store_failing
+        disk = shutil.disk_usage(Path(self._about["data_dir"]))
+        free = disk.free / disk.total
+        backlog = self._intake.backlog_bytes / self._intake.journal_bytes_max
+        found = [
+            ("store", bool(failing), "critical", "The store fails", failing),
+            ("disk", free < DISK_FREE_LEAST, "critical", "The disk is nearly full",
+             f"{free:.1%} of {self._about['data_dir']} is free"),
+            ("backlog", backlog > BACKLOG_SHARE_MOST, "warning", "The store is behind",
+             f"{backlog:.0%} of the journal is in use"),
+        ]  # fmt: skip
+        clocks = self._hub.clocks()
+        for row in self._registry.list():
+            name = row["agent"]
+            live, skew = clocks.get(name, (0.0, (row["skew_ns"] or 0) / NANOSECONDS))
+            silent = now - max(live, row["last_seen_ns"] / NANOSECONDS)
+            missing = self._ledger.missing(name, row["boot"])
+            found += [
+                (f"agent/{name}/silent", silent > self._about["agent_timeout"], "warning",
+                 f"Agent {name} is silent", f"nothing for {silent:.0f} s"),
+                (f"agent/{name}/gaps", missing > 0, "warning",
+                 f"Agent {name} lost batches", f"{missing} numbers never came"),
+                (f"agent/{name}/clock", abs(skew) > 5, "warning",
+                 f"Agent {name} has a wrong clock", f"{skew:+.1f} s against the collector"),
+            ]  # fmt: skip
+        return found

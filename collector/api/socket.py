@@ -1,0 +1,204 @@
+"""WebSocket /api/live: every second the live picture to every browser that keeps up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import WSMsgType, web
+
+from collector.api.gate import Gate
+from collector.api.live import LiveHub
+from collector.records import Principal, Refused, Route
+
+LOG: Final = logging.getLogger("collector.api.live")
+CHANNELS: Final = ("traffic-update", "traffic-by-type", "throughput")
+CLIENTS_MAX: Final = 200
+QUEUE_MAX: Final = 15
+"""Messages waiting for one client: five seconds' worth, then it is dropped as too slow."""
+HEARTBEAT_SECONDS: Final = 20.0
+MESSAGE_BYTES_MAX: Final = 4096
+SAMPLE_BYTES_MAX: Final = 256 * 1024
+
+
+@dataclass(slots=True)
+class Client:
+    """One open connection."""
+
+    id: str
+    name: str
+    remote: str
+    since: float
+    channels: set[str] = field(default_factory=lambda: set(CHANNELS))
+    queue: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
+    is_dropped: bool = False
+
+
+class LiveSocket:
+    """Handlers of the live picture, and the message of each second."""
+
+    def __init__(self, hub: LiveHub, gate: Gate, clock: Callable[[], float]) -> None:
+        self._hub = hub
+        self._gate = gate
+        self._clock = clock
+        self._clients: dict[str, Client] = {}
+        self.dropped = 0
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the paths of this module."""
+        return (
+            Route("POST", "/api/edge/live", "agent", "One live sample; kept in memory only.",
+                  self.sample, "agent"),
+            Route("GET", "/api/live", "viewer", "WebSocket: the live picture each second.",
+                  self.connect),
+            Route("GET", "/api/live/clients", "admin", "Who watches the live picture.",
+                  self.clients),
+            Route("GET", "/api/live/throughput", "viewer",
+                  "The newest rates by interface and class.", self.throughput),
+        )  # fmt: skip
+
+    async def sample(self, request: web.Request) -> web.Response:
+        """Answer POST /api/edge/live."""
+        data = await request.content.read(SAMPLE_BYTES_MAX + 1)
+        while len(data) <= SAMPLE_BYTES_MAX and not request.content.at_eof():
+            data += await request.content.read(SAMPLE_BYTES_MAX + 1 - len(data))
+        if len(data) > SAMPLE_BYTES_MAX:
+            raise Refused(413, f"a sample is at most {SAMPLE_BYTES_MAX} bytes")
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError):
+            raise Refused(400, "not JSON") from None
+        self._hub.post(body, agent_of(request["principal"], body), self._clock())
+        return web.json_response({"status": "ok"})
+
+    async def throughput(self, request: web.Request) -> web.Response:
+        """Answer GET /api/live/throughput."""
+        now = self._clock()
+        return web.json_response(
+            {"timestamp": now, "interfaces": self._hub.throughput(now)}
+        )
+
+    async def clients(self, request: web.Request) -> web.Response:
+        """Answer GET /api/live/clients."""
+        rows = [
+            {
+                "client_id": one.id,
+                "user": one.name,
+                "remote": one.remote,
+                "since": one.since,
+                "channels": sorted(one.channels),
+                "waiting": one.queue.qsize(),
+            }
+            for one in self._clients.values()
+        ]
+        return web.json_response({"count": len(rows), "clients": rows})
+
+    async def connect(self, request: web.Request) -> web.StreamResponse:
+        """Answer GET /api/live: one browser, until it leaves or falls behind."""
+        self._gate.check_origin(request)
+        if len(self._clients) >= CLIENTS_MAX:
+            raise Refused(503, f"{CLIENTS_MAX} clients watch already", retry_after=30)
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_SECONDS, max_msg_size=MESSAGE_BYTES_MAX, compress=False
+        )
+        if not socket.can_prepare(request):
+            raise Refused(400, "this path speaks WebSocket only")
+        await socket.prepare(request)
+        now = self._clock()
+        client = Client(
+            secrets.token_hex(8), request["principal"].name, request.remote or "", now
+        )
+        client.queue.put_nowait(
+            message("connected", {"client_id": client.id, "timestamp": now})
+        )
+        self._clients[client.id] = client
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sender = tasks.create_task(send(socket, client))
+                await self._listen(socket, client)
+                sender.cancel()
+        finally:
+            self._clients.pop(client.id, None)
+        return socket
+
+    async def _listen(self, socket: web.WebSocketResponse, client: Client) -> None:
+        """Take what a browser says until the connection ends."""
+        async for said in socket:
+            if said.type is WSMsgType.TEXT:
+                offer(client, answer(said.data, client.channels))
+            if client.is_dropped:
+                break
+
+    def push(self, update: Mapping[str, Any], by_type: Mapping[str, Any]) -> None:
+        """Queue this second's messages; drop clients whose queue is full."""
+        now = self._clock()
+        texts = {
+            "traffic-update": message("traffic-update", {"timestamp": now, **update}),
+            "traffic-by-type": message("traffic-by-type", {"timestamp": now, **by_type}),
+            "throughput": message(
+                "throughput", {"timestamp": now, "interfaces": self._hub.throughput(now)}
+            ),
+        }
+        for client in list(self._clients.values()):
+            for channel, text in texts.items():
+                if channel in client.channels and not client.is_dropped:
+                    offer(client, text)
+            if client.is_dropped:
+                self._clients.pop(client.id, None)
+                self.dropped += 1
+                LOG.warning("live client %s is too slow: dropped", client.id)
+
+    @property
+    def watching(self) -> int:
+        """How many clients are connected."""
+        return len(self._clients)
+
+
+def agent_of(principal: Principal, body: Any) -> str:
+    """Return whose sample this is: the token's owner; without tokens, who it says."""
+    if principal.role == "agent":
+        return principal.name
+    name = body.get("switch_id") if isinstance(body, dict) else None
+    if not isinstance(name, str) or not 0 < len(name) <= 128:
+        raise Refused(400, "switch_id: 1 to 128 characters")
+    return name
+
+
+async def send(socket: web.WebSocketResponse, client: Client) -> None:
+    """Write a client's messages as fast as it reads; close it when it was dropped."""
+    while not client.is_dropped:
+        await socket.send_str(await client.queue.get())
+
+
+def offer(client: Client, text: str) -> None:
+    """Queue a message, or mark the client as too slow."""
+    try:
+        client.queue.put_nowait(text)
+    except asyncio.QueueFull:
+        client.is_dropped = True
+
+
+def answer(said: str, channels: set[str]) -> str:
+    """Apply subscribe and unsubscribe; return what the client is told."""
+    try:
+        request = json.loads(said)
+        kind, channel = request["type"], request["channel"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return message("error", {"error": "send {type: subscribe|unsubscribe, channel}"})
+    if channel not in CHANNELS or kind not in ("subscribe", "unsubscribe"):
+        return message("error", {"error": f"channels: {', '.join(CHANNELS)}"})
+    if kind == "subscribe":
+        channels.add(channel)
+    else:
+        channels.discard(channel)
+    return message(f"{kind}d", {"channel": channel})
+
+
+def message(kind: str, values: Mapping[str, Any]) -> str:
+    """Return a message's text."""
+    return json.dumps({"type": kind, **values})

@@ -1,0 +1,168 @@
+"""The collector's vocabulary: plain data that rooms hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+CLASS_NAMES: Final = (
+    "unknown", "voice", "video", "interactive", "web", "file", "background",
+)  # fmt: skip
+"""Traffic classes; the index is the number on the wire."""
+
+OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
+UNITS: Final = ("frames", "packets", "bytes")
+DIRECTIONS: Final = ("rx", "tx")
+
+NANOSECONDS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BatchId:
+    """What makes one delivery unique: agent name, 16 bytes of its boot, number from 1."""
+
+    agent: str
+    boot: bytes
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one batch adds to one table: column name to equally long sequences."""
+
+    table: str
+    columns: Mapping[str, Sequence[Any]]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One upload as it came: what the journal keeps and what replay starts from."""
+
+    agent: str
+    received_ns: int
+    form: str  # msgpack | json | framed
+    encoding: str  # identity | gzip | zstd
+    body: bytes  # still compressed
+    serial: str = ""  # names an upload that carries no number of its own
+    sent_ns: int = 0  # the agent's clock when it sent this; 0: not told
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a batch tells about its agent."""
+
+    agent: str
+    received_ns: int
+    end_ns: int  # the agent's clock when it closed the batch
+    sent_ns: int  # and when it sent it; 0: not told
+    version: str
+    hostname: str
+    boot: bytes
+    sequence: int
+    interfaces: tuple[Mapping[str, Any], ...]
+    health: Mapping[str, Any]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One upload understood: its identity and what it adds to every table."""
+
+    id: BatchId
+    arrival: Arrival
+    rows: tuple[Rows, ...]
+    sighting: Sighting
+    endpoint_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender of a batch is told once it is durable."""
+
+    duplicate: bool
+    new_endpoints: tuple[str, ...]
+    total_sketches: int
+
+
+class Busy(Exception):
+    """Nothing was stored; the sender should come back after some seconds."""
+
+    def __init__(self, reason: str, retry_after: int = 5) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Refused(Exception):
+    """The request is at fault; the text tells the sender, status is the HTTP answer."""
+
+    def __init__(self, status: int, reason: str, **facts: Any) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the journal: segment number and byte offset behind an entry."""
+
+    segment: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who may sign in."""
+
+    id: int
+    username: str
+    name: str
+    email: str
+    role: str  # admin | viewer
+    created_at: int
+    last_signed_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A secret's description; the secret itself is shown once and never kept."""
+
+    id: int
+    kind: str  # agent | api
+    subject: str  # the agent's name, or a label
+    role: str  # agent | admin | viewer
+    created_at: int
+    last_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes a request."""
+
+    name: str
+    role: str  # admin | viewer | agent
+    by: str  # session | token | certificate | open
+    csrf: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One query parameter of a route, for checking and for the API's description."""
+
+    name: str
+    kind: str  # string | integer | number | boolean
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path of the HTTP interface: who may, what it does, and what answers."""
+
+    method: str
+    path: str
+    role: str  # open | agent | viewer | admin
+    text: str
+    handler: Callable[[Any], Awaitable[Any]]
+    side: str = "console"  # console | agent | both: which listener serves it
+    parameters: tuple[Parameter, ...] = ()
