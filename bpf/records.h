@@ -320,8 +320,9 @@ struct weir_bookmark {
 	struct weir_volume by_class[WEIR_SLOTS * WEIR_HOOKS][WEIR_CLASSES];
 };
 
-#define WEIR_SLOT_USED	      0x01
-#define WEIR_SLOT_MADE_CLSACT 0x02 /* the agent added the qdisc and may take it away */
+#define WEIR_SLOT_USED		   0x01
+#define WEIR_SLOT_MADE_CLSACT	   0x02 /* the agent added the qdisc and may take it away */
+#define WEIR_SLOT_MADE_PROMISCUOUS 0x04
 
 /* Which interface a slot stands for, across restarts and after the interface is gone. */
 struct weir_slot {

@@ -1,0 +1,250 @@
+"""Interfaces that come and go, each with a slot of counters while it is watched."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.capture.layout import (
+    INTERFACE_FILTER,
+    INTERFACE_LAYER3,
+    INTERFACE_NO_V4,
+    INTERFACE_NO_V6,
+    INTERFACE_UNIDIRECTIONAL,
+    SLOT_MADE_CLSACT,
+    SLOT_MADE_PROMISCUOUS,
+    SLOT_USED,
+    SLOTS,
+)
+from agent.capture.links import Link, Links, matching
+from agent.capture.loader.attach import Attached, Wanted, attach, detach
+from agent.capture.loader.kernel import Kernel
+from agent.capture.loader.pins import CaptureError, Pinned
+from agent.records import Interface
+
+RETRY_TICKS: Final = 10
+"""Ticks until an interface that refused is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What differs for interfaces of one name or glob."""
+
+    name: str
+    ipv4: bool = True
+    ipv6: bool = True
+    bidirectional: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which interfaces to watch, and how."""
+
+    patterns: tuple[str, ...]
+    overrides: tuple[Override, ...] = ()
+    wanted: Wanted = Wanted()
+    promiscuous: bool = False
+    filtered: bool = False
+
+
+@dataclass(slots=True)
+class _Slot:
+    link: Link
+    attached: Attached
+    flags: int
+    left: bool = False  # detached; its flows and counts are still to be reported
+
+
+@dataclass(slots=True)
+class Watch:
+    """The watched interfaces, by slot."""
+
+    pinned: Pinned
+    kernel: Kernel
+    links: Links
+    choice: Choice
+    _slots: dict[int, _Slot] = field(default_factory=dict)
+    _adopted: dict[int, tuple[str, int, int]] = field(default_factory=dict)
+    _failed: dict[int, str] = field(default_factory=dict)  # ifindex: why
+    _ticks: int = 0
+    _first: bool = True
+
+    def __post_init__(self) -> None:
+        for slot, row in enumerate(self.kernel.slots()):
+            if row["flags"] & SLOT_USED:
+                name = row["name"].decode(errors="replace")
+                self._adopted[slot] = (name, int(row["ifindex"]), int(row["flags"]))
+
+    def refresh(self) -> list[str]:
+        """Follow the links as they are now. Returns what an operator should know."""
+        self._ticks += 1
+        retry = bool(self._failed) and self._ticks % RETRY_TICKS == 0
+        if not (self.links.changed() or self._first or retry):
+            return []
+        listed = matching(self.links.list(), self.choice.patterns)
+        notes = self._missing(listed) if self._first else []
+        self._first = False
+        present = {(link.name, link.ifindex): link for link in listed}
+        for slot in list(self._adopted):
+            notes += self._adopt(slot, present)
+        for slot, held in self._slots.items():
+            found = present.pop((held.link.name, held.link.ifindex), None)
+            if found is not None and not held.left:
+                held.link = found
+            elif found is None and not held.left:
+                notes += self._leave(slot)
+        for link in present.values():
+            if link.ifindex not in {held.link.ifindex for held in self._slots.values()}:
+                notes += self._enter(link)
+        self._failed = {i: why for i, why in self._failed.items() if self._has(listed, i)}
+        return notes
+
+    def _has(self, listed: list[Link], ifindex: int) -> bool:
+        return any(link.ifindex == ifindex for link in listed)
+
+    def _missing(self, listed: list[Link]) -> list[str]:
+        return [
+            f"{pattern}: no such interface; it is watched as soon as it appears"
+            for pattern in self.choice.patterns
+            if not matching(listed, (pattern,))
+        ]
+
+    def _adopt(self, slot: int, present: dict[tuple[str, int], Link]) -> list[str]:
+        name, ifindex, flags = self._adopted.pop(slot)
+        link = present.get((name, ifindex))
+        if link is not None:
+            return self._attach(slot, link, flags)
+        absent = Link(
+            name, ifindex, "", 0, False, False, False, 0, (), np.zeros((2, 2), np.uint64)
+        )
+        self._slots[slot] = _Slot(absent, Attached("none", "none", False), flags)
+        return self._leave(slot)
+
+    def _enter(self, link: Link) -> list[str]:
+        used = self._slots.keys() | self._adopted.keys()
+        slot = next((free for free in range(SLOTS) if free not in used), None)
+        if slot is None:
+            return self._fail(link, f"{link.name}: {SLOTS} interfaces are watched already")
+        self.kernel.clear_counters(slot)
+        return self._attach(slot, link, 0)
+
+    def _attach(self, slot: int, link: Link, before: int) -> list[str]:
+        self.kernel.set_slot(slot, link.name, link.ifindex, before | SLOT_USED)
+        self.kernel.set_interface(link.ifindex, slot, self._flags(link))
+        wanted = Wanted("off", self.choice.wanted.tc) if link.layer3 else self.choice.wanted
+        try:
+            attached = attach(self.pinned, link.ifindex, link.name, wanted)
+        except CaptureError as error:
+            self.kernel.clear_interface(link.ifindex)
+            self.kernel.set_slot(slot, "", 0, 0)
+            return self._fail(link, str(error))
+        flags = before | SLOT_USED | (SLOT_MADE_CLSACT if attached.made_clsact else 0)
+        if self.choice.promiscuous and not before & SLOT_MADE_PROMISCUOUS:
+            self.links.set_promiscuous(link.ifindex, on=True)
+            flags |= SLOT_MADE_PROMISCUOUS
+        self.kernel.set_slot(slot, link.name, link.ifindex, flags)
+        self._slots[slot] = _Slot(link, attached, flags)
+        self._failed.pop(link.ifindex, None)
+        return [f"{link.name}: watched, rx {attached.rx_mode}, tx {attached.tx_mode}"]
+
+    def _fail(self, link: Link, why: str) -> list[str]:
+        known = self._failed.get(link.ifindex)
+        self._failed[link.ifindex] = why
+        return [] if known == why else [why]
+
+    def _flags(self, link: Link) -> int:
+        flags = INTERFACE_LAYER3 if link.layer3 else 0
+        flags |= INTERFACE_FILTER if self.choice.filtered else 0
+        for override in self.choice.overrides:
+            if fnmatch.fnmatchcase(link.name, override.name):
+                flags |= 0 if override.ipv4 else INTERFACE_NO_V4
+                flags |= 0 if override.ipv6 else INTERFACE_NO_V6
+                flags |= 0 if override.bidirectional else INTERFACE_UNIDIRECTIONAL
+        return flags
+
+    def _leave(self, slot: int) -> list[str]:
+        held = self._slots[slot]
+        held.left = True
+        self._take_off(held)
+        return [f"{held.link.name}: gone; its last flows are being reported"]
+
+    def _take_off(self, held: _Slot) -> None:
+        ifindex = held.link.ifindex
+        detach(self.pinned.directory, ifindex)
+        self.kernel.clear_interface(ifindex)
+        if held.flags & SLOT_MADE_CLSACT:
+            self.links.remove_empty_clsact(ifindex)
+        if held.flags & SLOT_MADE_PROMISCUOUS and held.link.mtu:
+            self.links.set_promiscuous(ifindex, on=False)
+
+    def left(self) -> list[int]:
+        """Slots whose interface is gone and whose counts are not yet reported."""
+        return [slot for slot, held in self._slots.items() if held.left]
+
+    def free(self, slot: int) -> None:
+        """Give a slot back, once all it counted has been reported."""
+        self.kernel.clear_counters(slot)
+        self.kernel.set_slot(slot, "", 0, 0)
+        del self._slots[slot]
+
+    def used(self) -> list[int]:
+        """Slots that count, or have counted and are still to be reported."""
+        return sorted(self._slots)
+
+    def interfaces(self) -> tuple[Interface, ...]:
+        """The interfaces behind the slots in use, in the slots' order."""
+        return tuple(
+            Interface(
+                name=held.link.name,
+                ifindex=held.link.ifindex,
+                slot=slot,
+                mac=held.link.mac,
+                mtu=held.link.mtu,
+                speed_bps=held.link.speed_bps,
+                addresses=held.link.addresses,
+                is_up=held.link.is_up and not held.left,
+                rx_mode=held.attached.rx_mode,
+                tx_mode=held.attached.tx_mode,
+            )
+            for slot, held in sorted(self._slots.items())
+        )
+
+    def failures(self) -> list[str]:
+        """Why interfaces that should be watched are not."""
+        return list(self._failed.values())
+
+    def statistics(self) -> dict[int, npt.NDArray[Any]]:
+        """The kernel's own counts by slot: (rx, tx) x (frames, bytes)."""
+        by_index = {
+            held.link.ifindex: slot for slot, held in self._slots.items() if not held.left
+        }
+        found = self.links.statistics(list(by_index))
+        return {by_index[ifindex]: counts for ifindex, counts in found.items()}
+
+    def detach_all(self) -> None:
+        """Take every program off, and what the agent added with it."""
+        for held in self._slots.values():
+            if not held.left:
+                held.left = True
+                self._take_off(held)
+
+
+def detach_pinned(directory: Path, kernel: Kernel, links: Links) -> list[str]:
+    """Take programs off without a running agent: what the pinned slots say is watched."""
+    names = []
+    for row in kernel.slots():
+        flags, ifindex = int(row["flags"]), int(row["ifindex"])
+        if not flags & SLOT_USED:
+            continue
+        names.append(row["name"].decode(errors="replace"))
+        detach(directory, ifindex)
+        if flags & SLOT_MADE_CLSACT:
+            links.remove_empty_clsact(ifindex)
+        if flags & SLOT_MADE_PROMISCUOUS:
+            links.set_promiscuous(ifindex, on=False)
+    return names
