@@ -1,8 +1,8 @@
 """CPU of the endpoint store at 100,000 live flows: one JSON object a line.
 
 Steady walk: every flow carried something since the last one. First walk: the same, right
-after an interval was closed. Seal: making and encoding the batch. Goal: 60 ms a walk, seals
-spread over the six walks of an interval included (a share of the 150 ms for walk and sketch).
+after an interval was closed. Closing: making and encoding the batch. Goal: 60 ms a walk,
+the closing spread over the six walks of an interval (of 150 ms for walk and sketch).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.sketch.endpoint import EndpointSketches
-from agent.sketch.flowtable import FlowTable, Index, mix, words_of
+from agent.sketch.flowtable import FlowTable, Index, group, mix, words_of
 from agent.sketch.fold import SECOND_NS, Sides
 from wire.items import address_texts, port_item, port_key, service
 from wire.schema import CLASS_NAMES
@@ -30,11 +30,9 @@ def fill_peers(made: dict[int, EndpointSketches], table: FlowTable, sides: Sides
     ends = table.column("source"), table.column("destination")
     far = np.where(sides.inbound[:, None], ends[0][sides.rows], ends[1][sides.rows])
     peer = mix(*words_of(far))
-    _, shown, who = np.unique(peer, return_index=True, return_inverse=True)
+    _, shown, who = group(peer)
     texts = address_texts(far[shown])
-    pairs, inverse = np.unique(
-        sides.slots.astype(np.int64) << 32 | who, return_inverse=True
-    )
+    pairs, _, inverse = group(sides.slots.astype(np.int64) << 32 | who)
     weights = np.bincount(inverse, sides.sent + sides.received).astype(np.int64)
     for slot, part in _runs(pairs >> 32):
         items = [texts[index] for index in (pairs[part] & 0xFFFFFFFF).tolist()]
@@ -46,7 +44,7 @@ def fill_ports(made: dict[int, EndpointSketches], table: FlowTable, sides: Sides
     """Feed the port and service sketches: frequencies new flows, top_ports bytes."""
     port = port_key(table.column("protocol"), table.column("destination_port"))[sides.rows]
     pair = sides.slots.astype(np.int64) << _SLOT_SHIFT | sides.inbound * _LISTEN_BIT | port
-    pairs, inverse = np.unique(pair, return_inverse=True)
+    pairs, _, inverse = group(pair)
     flows = np.bincount(inverse, table.column("begun")[sides.rows]).astype(np.int64)
     size = np.bincount(inverse, sides.sent + sides.received).astype(np.int64)
     names: dict[int, tuple[str, str]] = {}
@@ -80,19 +78,32 @@ def fill_distributions(
     start_ns: int,
 ) -> None:
     """Feed the distributions of the endpoints, and overall those of all flows once."""
-    rows = np.arange(table.count)
-    for name, sample in _samples(table, start_ns).items():
-        everything = sample[np.isfinite(sample)]
-        overall.setdefault(name, Quantiles()).update(_rounded(everything, 16))
+    samples = _samples(table, start_ns)
+    for name, sample in samples.items():
         if name in EndpointSketches.__slots__:
             _fill_endpoints(made, name, sample[sides.rows], sides.slots)
-    rates, classes = _throughput(table, start_ns), table.column("class")[rows]
+        if name != "throughput":
+            _fill_overall(overall, name, sample)
+    classes = table.column("class")
     for number, word in enumerate(CLASS_NAMES):
-        chosen = rates[(classes == number) & np.isfinite(rates)]
-        if chosen.size:
-            overall.setdefault(f"throughput.{word}", Quantiles()).update(
-                _rounded(chosen, 16)
-            )
+        chosen = samples["throughput"][classes == number]
+        _fill_overall(overall, f"throughput.{word}", chosen)
+
+
+def overall_images(overall: Mapping[str, Quantiles]) -> dict[str, bytes]:
+    """Return the images by name, with `throughput` joined from those of the classes."""
+    throughput = Quantiles()
+    for name, kept in overall.items():
+        if name.startswith("throughput."):
+            throughput.merge(kept)
+    everything = {**overall, "throughput": throughput} if throughput.count else overall
+    return {name: kept.to_bytes() for name, kept in everything.items()}
+
+
+def _fill_overall(overall: dict[str, Quantiles], name: str, sample: Values) -> None:
+    known = sample[np.isfinite(sample)]
+    if known.size:
+        overall.setdefault(name, Quantiles()).update(_rounded(known, 16))
 
 
 def _fill_endpoints(
@@ -102,7 +113,8 @@ def _fill_endpoints(
     values = sample.ravel()
     valid = np.isfinite(values)
     values, owners = values[valid], owners[valid]
-    order = np.argsort(owners, kind="stable")
+    # Slots fit 16 bits, of which a stable sort is a radix sort.
+    order = np.argsort(owners.astype(np.uint16), kind="stable")
     values, owners = _rounded(values[order], 20), owners[order]
     for slot, part in _runs(owners):
         getattr(made[slot], name).update(values[part])

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from agent.sketch.flowtable import FlowTable, Index, mix, words_of
+from agent.sketch.flowtable import FlowTable, Index, group, mix, words_of
 from agent.sketch.places import Networks
 from agent.sketch.registry import OTHER, Registry
 from wire.items import address_texts
@@ -84,9 +84,7 @@ def _slots(
     registry: Registry,
     macs: Mapping[str, str],
 ) -> Index:
-    _, first, inverse = np.unique(
-        mix(*words_of(addresses)), return_index=True, return_inverse=True
-    )
+    _, first, inverse = group(mix(*words_of(addresses)))
     texts = address_texts(addresses[first])
     ids = [macs.get(text, text) for text in texts] if macs else texts
     out = np.bincount(inverse, sent, len(ids))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from agent.records import Array, Interface
 from agent.sketch import fill, fold, heavy
 from agent.sketch.endpoint import EndpointSketches
-from agent.sketch.flowtable import FlowTable
+from agent.sketch.flowtable import FlowTable, take
 from agent.sketch.places import NOBODY, PRIVATE, Networks
 from agent.sketch.registry import Registry
 from wire import batch as wire_batch, messages
@@ -89,7 +89,7 @@ class Store:
         self._names.update({item.slot: item.name for item in interfaces})
         self._macs = self._macs if macs is None else macs
         self._now_ns = max(self._now_ns, now_ns)
-        rows = deltas if deltas["home"].all() else deltas[deltas["home"]]
+        rows = deltas if deltas["home"].all() else take(deltas, deltas["home"])
         self.flow_count += int(rows["new"].sum())
         for start in range(0, rows.size, _PIECE_ROWS):
             piece = rows[start : start + _PIECE_ROWS]
@@ -128,11 +128,7 @@ class Store:
             interfaces=interfaces,
             endpoints=_endpoints(self.registry.ids, self._totals, self._sketches, slots),
             flows=heavy.report(self._heavy, self.settings.top_flows, places),
-            quantiles={
-                name: image
-                for name, kept in self._overall.items()
-                if (image := kept.to_bytes())
-            },
+            quantiles=fill.overall_images(self._overall),
             health=health,
         )
         self.registry.absorb(self._totals, self._sketches)
