@@ -96,7 +96,7 @@ class Agent:
     max_endpoints: int = key(
         500,
         "endpoints that have sketches at once; the least recent one goes first",
-        between(1, 1_000_000),
+        between(1, 8192),
     )
     local_networks: tuple[str, ...] = key(
         ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",

@@ -1,0 +1,1 @@
+"""Bring batches to the collector: kept on disk until it has committed them."""

@@ -1,0 +1,1 @@
+"""Tell people and programs what the agent does: HTTP, metrics, terminal, diagnosis."""

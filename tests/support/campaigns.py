@@ -1,0 +1,10 @@
+"""How often a campaign runs: short in `make test`, in full in `make test-long`."""
+
+from __future__ import annotations
+
+import os
+
+
+def count(short: int, full: int) -> int:
+    """Return the number of rounds for this run; WEIR_TEST_LONG=1 asks for all."""
+    return full if os.environ.get("WEIR_TEST_LONG") == "1" else short
