@@ -58,5 +58,5 @@ def unpack_strings(lengths: bytes, joined: bytes, rows: int) -> tuple[bytes, ...
     if (ends[-1] if ends else 0) != len(joined):
         raise Malformed(f"byte strings of {len(joined)} bytes do not match their lengths")
     return tuple(
-        joined[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        joined[start:end] for start, end in zip([0, *ends][:rows], ends, strict=True)
     )
