@@ -1,4 +1,4 @@
-"""weir-collector: run, check, and the commands about users, tokens and stored days."""
+"""weir-collector: run, check, users, tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from collector.store.answers import StoreError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0 done, 1 failed, 2 wrong use or settings."""
+    """Run one command; return its status: 0 done, 1 failed, 2 wrong use or settings."""
     options = parser().parse_args(arguments)
     try:
         config = load(options.config, os.environ, flags_of(options))
@@ -188,7 +188,7 @@ def token_revoke(config: Config, options: argparse.Namespace) -> int:
 
 
 def ask_password() -> str:
-    """Return a password: typed twice at a terminal, else the first line of standard input."""
+    """Return a password: typed twice at a terminal, else a line of standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     first = getpass.getpass("Password: ")

@@ -61,7 +61,7 @@ def key(default: Any, text: str, check: Check | None = None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting of the collector; the name is the TOML key, the flag and the variable."""
+    """Every setting; the name is the TOML key, the flag and the variable."""
 
     bind_host: str = key("0.0.0.0", "address that both listeners bind to")
     agent_port: int = key(8080, "port for batches from agents", between(0, 65535))

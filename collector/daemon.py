@@ -191,7 +191,7 @@ class Daemon:
                 task.cancel()
 
     async def _listen(self, port: int, app: web.Application) -> web.AppRunner:
-        """Open one listener. Bodies stay as they came: the ingest bounds what they become."""
+        """Open one listener. Bodies stay as they came: the ingest bounds them."""
         runner = web.AppRunner(
             app, auto_decompress=False, access_log=None, shutdown_timeout=2
         )
@@ -201,7 +201,7 @@ class Daemon:
         return runner
 
     async def _each_second(self) -> None:
-        """Send the live picture, and feed the watchdog while uploads can still be stored."""
+        """Send the live picture and feed the watchdog."""
         while True:
             await asyncio.sleep(1.0 - time.time() % 1.0)
             if self.socket.watching:
@@ -275,9 +275,13 @@ def notify(message: str, environment: Mapping[str, str] = os.environ) -> None:
     path = environment.get("NOTIFY_SOCKET")
     if not path:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        with contextlib.suppress(OSError):  # systemd may be restarting: it asks again.
-            sender.sendto(message.encode(), "\0" + path[1:] if path[0] == "@" else path)
+    address = "\0" + path[1:] if path[0] == "@" else path
+    # An error is left alone: systemd may be restarting, and the next message will tell.
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
+        contextlib.suppress(OSError),
+    ):
+        sender.sendto(message.encode(), address)
 
 
 def now() -> int:

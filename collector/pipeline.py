@@ -1,9 +1,10 @@
 """Every room once, in order: upload → journal → 200 → store → ledger → journal freed.
 
 An upload is acknowledged when the journal has it on disk. One writer moves it on: it notes
-in the ledger which stretch of the journal it is about to insert, inserts under an origin named
-after that stretch, and notes the stretch as applied. A crash anywhere repeats at most that
-stretch, after removing what it had left of it, so nothing is lost and nothing stored twice.
+in the ledger which stretch of the journal it is about to insert, inserts under an origin
+named after that stretch, and notes the stretch as applied. A crash anywhere repeats at most
+that stretch, after removing what it had left of it, so nothing is lost and nothing is
+stored twice.
 """
 
 from __future__ import annotations
@@ -158,11 +159,11 @@ class Intake:
 
     async def drained(self) -> None:
         """Wait until everything accepted is in the store."""
-        while self._waiting or self._durable:
+        while self._waiting or self._durable:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.05)
 
     async def run_commits(self) -> None:
-        """Write waiting uploads to the journal, all that have come as one group, for ever."""
+        """Write waiting uploads to the journal, a group at a time, for ever."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -302,6 +303,6 @@ class Intake:
 
 
 def understand_arrival(arrival: Arrival, limit: int) -> Accepted:
-    """Turn an upload into identity and rows. Raises Refused; the same bytes always agree."""
+    """Turn an upload into identity and rows, always the same. Raises Refused."""
     batch, estimates = understand.read(arrival, limit)
     return rows.accepted(batch, estimates, arrival)

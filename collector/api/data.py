@@ -26,6 +26,13 @@ TOTAL_FILTERS: Final = tuple(
 )
 
 
+FLOW_FILTERS: Final = (
+    Parameter("address", "string", "source or destination"),
+    Parameter("port", "integer", "source or destination port"),
+    Parameter("protocol", "integer", "IP protocol number"),
+)
+
+
 class Reader(Protocol):
     """The questions that the data store answers; each blocks."""
 
@@ -86,38 +93,37 @@ class Data:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this module."""
-        return (
-            Route("GET", "/api/totals", "viewer",
-                  "Frames, packets and bytes over time, by class, interface or agent.",
-                  self.totals,
-                  parameters=(*TIMES, STEP, Parameter("group", "string", "class, interface, agent or direction"), *TOTAL_FILTERS)),
-            Route("GET", "/api/conservation", "viewer",
-                  "What became of everything seen: flows, overflow, non-IP, unparsed, filtered.",
-                  self.conservation, parameters=(*TIMES, *TOTAL_FILTERS[:3])),
-            Route("GET", "/api/endpoints", "viewer",
-                  "Endpoints, their sketches merged over the span and the agents.",
-                  self.endpoints,
-                  parameters=(*TIMES, AGENTS, LIMIT, Parameter("sort", "string", "bytes, bytes_in, bytes_out, packets, flows or last_seen"))),
-            Route("GET", "/api/endpoints/{endpoint_id}", "viewer",
-                  "One endpoint with its timeline and distributions.",
-                  self.endpoint, parameters=(*TIMES, STEP)),
-            Route("GET", "/api/flows", "viewer", "The heaviest flows of every interval, summed.",
-                  self.flows,
-                  parameters=(*TIMES, LIMIT, *TOTAL_FILTERS[:2], TOTAL_FILTERS[3],
-                              Parameter("address", "string", "source or destination"),
-                              Parameter("port", "integer", "source or destination port"),
-                              Parameter("protocol", "integer", "IP protocol number"),
-                              Parameter("sort", "string", "bytes, packets, last_seen or retransmits"))),
-            Route("GET", "/api/quantiles/{name}", "viewer",
-                  "Quantiles of a distribution, merged over the span and the agents.",
-                  self.quantiles, parameters=(*TIMES, AGENTS)),
-            Route("GET", "/api/batches", "viewer", "Accepted batches in order.", self.batches,
-                  parameters=(*TIMES, AGENTS, LIMIT)),
-            Route("GET", "/api/edge/sketches", "viewer", "The newest sketches' estimates.",
-                  self.sketches, "both",
-                  parameters=(Parameter("switch_id", "string", "only this agent"), LIMIT)),
-            Route("GET", "/api/edge/sketches/stats", "viewer", "Counts of sketches by agent.",
-                  self.sketch_stats, "both"),
+        groups = Parameter("group", "string", "class, interface, agent or direction")
+        end_sorts = sort_of("bytes, bytes_in, bytes_out, packets, flows or last_seen")
+        flow_sorts = sort_of("bytes, packets, last_seen or retransmits")
+        agent, interface, direction, kind = TOTAL_FILTERS
+        switch = Parameter("switch_id", "string", "only this agent")
+        listing = (
+            ("totals", "Frames, packets and bytes over time.", self.totals,
+             (*TIMES, STEP, groups, *TOTAL_FILTERS)),
+            ("conservation", "What became of everything seen.",
+             self.conservation, (*TIMES, agent, interface, direction)),
+            ("endpoints", "Endpoints, sketches merged over span and agents.",
+             self.endpoints, (*TIMES, AGENTS, LIMIT, end_sorts)),
+            ("endpoints/{endpoint_id}", "One endpoint: timeline and distributions.",
+             self.endpoint, (*TIMES, STEP)),
+            ("flows", "The heaviest flows of every interval, summed.",
+             self.flows,
+             (*TIMES, LIMIT, agent, interface, kind, *FLOW_FILTERS, flow_sorts)),
+            ("quantiles/{name}", "A distribution, merged over the span and the agents.",
+             self.quantiles, (*TIMES, AGENTS)),
+            ("batches", "Accepted batches in order.", self.batches,
+             (*TIMES, AGENTS, LIMIT)),
+            ("edge/sketches", "The newest sketches' estimates.", self.sketches,
+             (switch, LIMIT)),
+            ("edge/sketches/stats", "Counts of sketches by agent.", self.sketch_stats, ()),
+        )  # fmt: skip
+        return tuple(
+            Route(
+                "GET", f"/api/{path}", "viewer", text, handler,
+                "both" if path.startswith("edge/") else "console", parameters,
+            )
+            for path, text, handler, parameters in listing
         )  # fmt: skip
 
     def _span(self, request: web.Request) -> Span:
@@ -212,6 +218,11 @@ class Data:
     async def sketch_stats(self, request: web.Request) -> web.Response:
         """Answer GET /api/edge/sketches/stats."""
         return web.json_response(await self._run(self._reader.sketch_stats))
+
+
+def sort_of(words: str) -> Parameter:
+    """Return the parameter that orders a list."""
+    return Parameter("sort", "string", words)
 
 
 def filters(values: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""Who may pass: identity, roles, forged requests, rates; and the headers of every answer."""
+"""Who may pass: identity, roles, forgery, rates; and the headers of every answer."""
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -75,28 +76,30 @@ class Gate:
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
         """Let a request through, or answer why not; nothing that comes in gets past it."""
-        try:
-            response = await self._guarded(request, handler)
-        except Refused as refusal:
-            response = failure(refusal.status, str(refusal), **refusal.facts)
-        except Busy as busy:
-            response = failure(503, str(busy), retry_after=busy.retry_after)
-            response.headers["Retry-After"] = str(busy.retry_after)
-        except web.HTTPException as error:
-            response = failure(error.status, error.reason)
-            if "Allow" in error.headers:
-                response.headers["Allow"] = error.headers["Allow"]
-        except Exception:
-            LOG.exception("%s %s failed", request.method, request.path)
-            response = failure(
-                500, "the collector failed at this request; its log says why"
-            )
+        response = await self._answered(request, handler)
         if not response.prepared:
             for name, value in SECURITY_HEADERS.items():
                 response.headers.setdefault(name, value)
             if request.path.startswith("/api/"):
                 response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Return the handler's answer, or the one that tells what went wrong."""
+        try:
+            return await self._guarded(request, handler)
+        except Refused as refusal:
+            return failure(refusal.status, str(refusal), **refusal.facts)
+        except Busy as busy:
+            return failure(503, str(busy), retry_after=busy.retry_after)
+        except web.HTTPException as error:
+            response = failure(error.status, error.reason)
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
+            return response
+        except Exception:
+            LOG.exception("%s %s failed", request.method, request.path)
+            return failure(500, "the collector failed at this request; its log says why")
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
@@ -135,13 +138,14 @@ class Gate:
         return await self._identities.session(cookie) if cookie else None
 
     def check_forgery(self, request: web.Request, principal: Principal | None) -> None:
-        """Refuse a state-changing request that another site may have made a browser send."""
+        """Refuse a change that another site may have made a browser ask for."""
         if principal is not None and principal.by in ("token", "certificate"):
             return  # A browser adds neither by itself to another site's request.
         self.check_origin(request)
-        if principal is not None and principal.by == "session":
-            if request.headers.get("X-CSRF-Token") != principal.csrf:
-                raise Refused(403, "X-CSRF-Token: send the value that /api/auth/me gives")
+        is_session = principal is not None and principal.by == "session"
+        sent = request.headers.get("X-CSRF-Token", "")
+        if is_session and not hmac.compare_digest(sent.encode(), csrf_of(principal)):
+            raise Refused(403, "X-CSRF-Token: send the value that /api/auth/me gives")
 
     def check_origin(self, request: web.Request) -> None:
         """Refuse a browser's request from a page of another origin."""
@@ -179,6 +183,11 @@ def check_role(needed: str, principal: Principal | None, is_open: bool) -> None:
             raise Refused(403, "this needs an agent's token")
     elif RANKS.get(principal.role, 0) < RANKS[needed]:
         raise Refused(403, f"this needs the role {needed}, not {principal.role}")
+
+
+def csrf_of(principal: Principal | None) -> bytes:
+    """Return the value that a session's changes must carry."""
+    return principal.csrf.encode() if principal else b""
 
 
 def certificate_name(request: web.Request) -> str:

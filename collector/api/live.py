@@ -81,7 +81,7 @@ class LiveHub:
         ]
 
     def clocks(self) -> dict[str, tuple[float, float]]:
-        """Return agent → (when it last sent a sample, how far ahead its clock is), seconds."""
+        """Return agent → (time of its last sample, seconds its clock is ahead)."""
         return {
             name: (seen.last.received, seen.skew_seconds)
             for name, seen in self._agents.items()

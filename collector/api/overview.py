@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from collector.api.live import LiveHub, by_type
 from collector.api.metrics import Family, Snapshot
@@ -164,8 +164,8 @@ class Overview:
         }
         clients, dropped = self.watching()
         families = (
-            Family("batches_total", "counter", "Uploads by outcome.", ("outcome",), outcomes),
-            Family("refusals_total", "counter", "Refused uploads by HTTP status.", ("status",),
+            Family("batches_total", "counter", "Uploads.", ("outcome",), outcomes),
+            Family("refusals_total", "counter", "Refused uploads.", ("status",),
                    {(str(status),): count for status, count in counts.refused.items()}),
             Family("rows_total", "counter", "Rows stored by table.", ("table",),
                    {(table,): count for table, count in counts.rows.items()}),
@@ -177,9 +177,9 @@ class Overview:
                    {(): self._intake.pending}),
             Family("commit_groups_total", "counter", "Writes to the journal.", (),
                    {(): counts.commit_groups}),
-            Family("store_errors_total", "counter", "Inserts that failed and were repeated.",
+            Family("store_errors_total", "counter", "Inserts repeated.",
                    (), {(): counts.store_errors}),
-            Family("rate_limited_total", "counter", "Requests over their client's rate.", (),
+            Family("rate_limited_total", "counter", "Requests refused.", (),
                    {(): self._rates.limited}),
             Family("live_samples_total", "counter", "Live samples taken.", (),
                    {(): self._hub.samples}),
@@ -243,7 +243,7 @@ class Overview:
         self._hub.forget(now)
 
     def _conditions(self, now: float) -> list[tuple[str, bool, str, str, str]]:
-        """Return (subject, whether it is wrong, severity, title, message) of every check."""
+        """Return subject, is it wrong, severity, title, message of every check."""
         failing = self._intake.store_failing
         disk = shutil.disk_usage(Path(self._about["data_dir"]))
         free = disk.free / disk.total

@@ -44,7 +44,7 @@ def moment(values: Mapping[str, str], name: str, default: float, now: float) -> 
 
 
 def iso(text: str) -> float:
-    """Return the unix seconds of an ISO 8601 text, NaN when it is none; no zone means UTC."""
+    """Return an ISO 8601 text in unix seconds, NaN when it is none; no zone: UTC."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -10,7 +10,7 @@ CLIENTS_MAX: Final = 10_000
 
 
 class Rates:
-    """One bucket a client: `rate` a second, `burst` at once (default: two seconds' worth)."""
+    """One bucket a client: `rate` a second, `burst` at once (default: two seconds)."""
 
     def __init__(self, rate: float, burst: float = 0.0) -> None:
         self._rate = rate

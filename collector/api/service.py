@@ -18,7 +18,7 @@ class Status(Protocol):
     """What the daemon knows about itself."""
 
     def health(self) -> dict[str, Any]:
-        """Return status, service, version, backend_url; status is ok, starting or failing."""
+        """Return status (ok, starting, failing), service, version, backend_url."""
 
     def measured(self) -> dict[str, Any]:
         """Return CPU, memory, disk, backlog."""

@@ -52,7 +52,7 @@ class LiveSocket:
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this module."""
         return (
-            Route("POST", "/api/edge/live", "agent", "One live sample; kept in memory only.",
+            Route("POST", "/api/edge/live", "agent", "One live sample, for memory.",
                   self.sample, "agent"),
             Route("GET", "/api/live", "viewer", "WebSocket: the live picture each second.",
                   self.connect),

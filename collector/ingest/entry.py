@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import msgpack
+from typing import Final
+
+import msgpack  # type: ignore[import-untyped]
 
 from collector.records import Arrival, Refused
+
+VERSION: Final = 1
 
 
 def pack(arrival: Arrival) -> bytes:
     """Return the bytes that the journal keeps for an upload."""
     packed: bytes = msgpack.packb(
         (
-            1,
+            VERSION,
             arrival.agent,
             arrival.received_ns,
             arrival.form,
@@ -28,8 +32,9 @@ def unpack(data: bytes) -> Arrival:
     """Return the upload of a journal entry. Raises Refused when it is not one of ours."""
     try:
         version, *fields = msgpack.unpackb(data)
-        if version != 1:
-            raise ValueError(version)
-        return Arrival(*fields)
+        arrival = Arrival(*fields)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise Refused(400, "journal entry of another version") from error
+        raise Refused(400, "not a journal entry") from error
+    if version != VERSION:
+        raise Refused(409, f"journal entry of version {version}")
+    return arrival

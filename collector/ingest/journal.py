@@ -115,7 +115,7 @@ class Journal:
         )
 
     def replay(self, applied: Position) -> Iterator[tuple[Position, bytes]]:
-        """Yield every whole entry behind applied, with the place behind it, oldest first."""
+        """Yield (place behind it, entry) of all whole entries behind applied."""
         for number in self.segments():
             if number < applied.segment or number >= self._number:
                 continue

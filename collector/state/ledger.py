@@ -30,7 +30,7 @@ class Ranges:
         return place >= 0 and self.pairs[place][0] <= number <= self.pairs[place][1]
 
     def add(self, number: int) -> None:
-        """Put a number in; join what has become adjacent; close the oldest gap at the bound."""
+        """Put a number in; join neighbours; at the bound, close the oldest gap."""
         if number in self:
             return
         place = bisect_right(self.pairs, (number, 2**64))
@@ -113,7 +113,8 @@ class Ledger:
     def positions(self) -> tuple[Position, Position]:
         """Return how far the store has applied the journal, and how far it meant to."""
         row = self._database.query(
-            "SELECT applied_segment, applied_offset, intent_segment, intent_offset FROM journal"
+            "SELECT applied_segment, applied_offset, intent_segment, intent_offset "
+            "FROM journal"
         )[0]
         return Position(row[0], row[1]), Position(row[2], row[3])
 

@@ -23,10 +23,11 @@ class Registry:
         self._database = database
 
     def record(self, sightings: Iterable[Sighting]) -> None:
-        """Fold what stored batches told into the agents' rows; the caller has a transaction."""
+        """Fold batches into the agents' rows; the caller has a transaction."""
         for seen in sightings:
             self._database.execute(
-                "INSERT INTO agents VALUES (?, '', '', ?, 0, ?, 0, 0, 0, NULL, 0, 0, '[]', '{}') "
+                "INSERT INTO agents "
+                "VALUES (?, '', '', ?, 0, ?, 0, 0, 0, NULL, 0, 0, '[]', '{}') "
                 "ON CONFLICT (agent) DO NOTHING",
                 (seen.agent, seen.boot, seen.received_ns),
             )
@@ -52,9 +53,11 @@ class Registry:
     def _record_interface(self, seen: Sighting, interface: Any) -> None:
         now = seen.received_ns // 1_000_000_000
         self._database.execute(
-            "INSERT INTO network_interfaces (switch_id, name, ip_address, mac_address, mtu, "
+            "INSERT INTO network_interfaces "
+            "(switch_id, name, ip_address, mac_address, mtu, "
             "total_bandwidth, is_active, created_at, updated_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (switch_id, name) DO UPDATE SET "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (switch_id, name) DO UPDATE SET "
             "ip_address = excluded.ip_address, mac_address = excluded.mac_address, "
             "mtu = excluded.mtu, total_bandwidth = excluded.total_bandwidth, "
             "is_active = excluded.is_active, updated_at = excluded.updated_at",
@@ -80,8 +83,8 @@ class Registry:
     def interfaces(self) -> builtins.list[dict[str, Any]]:
         """Return the interfaces of every agent."""
         names = (
-            "id", "switch_id", "name", "ip_address", "mac_address", "mtu", "total_bandwidth",
-            "current_usage", "is_active", "created_at", "updated_at",
+            "id", "switch_id", "name", "ip_address", "mac_address", "mtu",
+            "total_bandwidth", "current_usage", "is_active", "created_at", "updated_at",
         )  # fmt: skip
         rows = self._database.query(
             f"SELECT {', '.join(names)} FROM network_interfaces ORDER BY switch_id, name"

@@ -33,7 +33,8 @@ CREATE TABLE agents (
     agent TEXT PRIMARY KEY, version TEXT NOT NULL, hostname TEXT NOT NULL,
     boot BLOB NOT NULL, sequence INTEGER NOT NULL, first_seen_ns INTEGER NOT NULL,
     last_seen_ns INTEGER NOT NULL, last_batch_ns INTEGER NOT NULL,
-    lag_ns INTEGER NOT NULL, skew_ns INTEGER, batches INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    lag_ns INTEGER NOT NULL, skew_ns INTEGER,
+    batches INTEGER NOT NULL, bytes INTEGER NOT NULL,
     interfaces TEXT NOT NULL, health TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE batch_ledger (
@@ -55,7 +56,8 @@ CREATE TABLE system_alerts (
 );
 CREATE INDEX alerts_open ON system_alerts (resolved, created_at);
 CREATE TABLE collectors (
-    collector_id TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, host TEXT NOT NULL,
+    collector_id TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,
+    host TEXT NOT NULL,
     http_port INTEGER NOT NULL, backend_url TEXT NOT NULL DEFAULT '',
     enabled INTEGER NOT NULL DEFAULT 1, description TEXT NOT NULL DEFAULT '',
     created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, last_seen INTEGER NOT NULL

@@ -27,7 +27,8 @@ class Tokens:
         """Make a token; return its description and the secret, which is shown only here."""
         secret = PREFIX + secrets.token_urlsafe(32)
         number = self._database.insert(
-            "INSERT INTO tokens (hash, kind, subject, role, created_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO tokens (hash, kind, subject, role, created_at) "
+            "VALUES (?, ?, ?, ?, ?)",
             (digest(secret), kind, subject, role, now),
         )
         return Token(number, kind, subject, role, now, 0), secret

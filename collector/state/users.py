@@ -57,7 +57,8 @@ class Users:
         if not changed:
             raise UserError(f"{username}: no such user: see `weir-collector user list`")
         self._database.execute(
-            "DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = ?)",
+            "DELETE FROM sessions WHERE user_id = "
+            "(SELECT id FROM users WHERE username = ?)",
             (username,),
         )
 
@@ -74,7 +75,7 @@ class Users:
     def sign_in(
         self, username: str, password: str, now: int, lifetime: int
     ) -> tuple[str, Principal] | None:
-        """Return a session's secret and who it is, or None when name or password is wrong."""
+        """Return a session's secret and owner; None: name or password is wrong."""
         rows = self._database.query(
             "SELECT id, password_hash, role FROM users WHERE username = ?", (username,)
         )

@@ -39,7 +39,7 @@ def encode(
 
 
 def encode_column(sql_type: str, values: Sequence[Any]) -> bytes:
-    """Return one column's bytes. An Array is its running end offsets, then all its values."""
+    """Return one column's bytes. An Array is its end offsets, then all its values."""
     if sql_type in NUMBERS:
         return numbers(values, NUMBERS[sql_type])
     if sql_type == "String":

@@ -87,7 +87,8 @@ def conservation(span: tuple[int, int], filters: Mapping[str, Any]) -> Query:
     )
     return (
         f"SELECT agent, interface, direction, {sums} FROM {{db}}.interface_totals {clause} "
-        "GROUP BY agent, interface, direction ORDER BY agent, interface, direction LIMIT 10000",
+        "GROUP BY agent, interface, direction "
+        "ORDER BY agent, interface, direction LIMIT 10000",
         values,
     )
 
@@ -140,8 +141,8 @@ def endpoint_timeline(span: tuple[int, int], step_ms: int, endpoint: str) -> Que
 
 
 def flows(
-    span: tuple[int, int], filters: Mapping[str, tuple[str, Any]], either: Mapping[str, Any],
-    sort: str, limit: int,
+    span: tuple[int, int], filters: Mapping[str, tuple[str, Any]],
+    either: Mapping[str, Any], sort: str, limit: int,
 ) -> Query:  # fmt: skip
     """Sum heavy flows by their key; `either` holds an address or port of either end."""
     clause, values = where(span, filters)
@@ -212,7 +213,8 @@ def batches(span: tuple[int, int], agents: Sequence[str], limit: int) -> Query:
     clause, values = where(span, {"agent": ("String", list(agents))})
     values |= {"limit": limit}
     return (
-        "SELECT agent, lower(hex(boot)) AS boot, sequence, form, size_bytes, endpoints, flows, "
+        "SELECT agent, lower(hex(boot)) AS boot, sequence, form, size_bytes, endpoints, "
+        "flows, "
         "toUnixTimestamp64Milli(start) / 1000 AS start, "
         "toUnixTimestamp64Milli(end) / 1000 AS end, "
         "toUnixTimestamp64Milli(received) / 1000 AS received "

@@ -68,7 +68,7 @@ class Reader:
     def endpoints(
         self, span: Span, agents: Sequence[str], sort: str, limit: int, endpoint: str = ""
     ) -> list[Row]:
-        """Return endpoints with counters summed and sketches merged over span and agents."""
+        """Return endpoints: counters summed, sketches merged over span and agents."""
         rows = self._ask(queries.endpoints(span, agents, sort, limit, endpoint))
         names = [row["endpoint_id"] for row in rows]
         merged = self._merged(span, agents, names)

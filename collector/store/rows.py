@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from collector.records import (
@@ -123,7 +123,7 @@ def interface_rows(batch: Batch) -> list[dict[str, Any]]:
 def sketch_columns(
     batch: Batch, estimates: Mapping[str, list[float]], arrival: Arrival, shift_ns: int
 ) -> dict[str, Any]:
-    """Return the endpoints' columns: totals, estimates, and all sketches of each as one image."""
+    """Return the endpoints' columns; all sketches of one are one image."""
     endpoints = batch.endpoints
     count = len(endpoints.ids)
     columns: dict[str, Any] = {
@@ -158,7 +158,7 @@ def shifted(times: Any, shift: int) -> Any:
 
 
 def flow_columns(batch: Batch, shift_ns: int) -> dict[str, Any]:
-    """Return the heavy flows' columns; a flow of an interface that is not there has none."""
+    """Return the heavy flows' columns; an unknown interface has no name."""
     flows = batch.flows
     interfaces = [interface.name for interface in batch.interfaces]
     columns: dict[str, Any] = {name: flows[name] for name in flows.dtype.names or ()}

@@ -45,7 +45,7 @@ class Site:
 
 
 INTERVAL: Final = (("agent", WORD), ("start", TIME), ("end", TIME), ("origin", WORD))
-"""Every row has these; origin names the insert that brought it, so that one can be undone."""
+"""Every row has these; origin names the insert that brought it, so it can be undone."""
 
 TABLES: Final = {
     table.name: table
