@@ -44,7 +44,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--interface", default="", help="watch this one instead; no namespaces"
     )
     run.add_argument(
-        "--port", type=int, default=8080, help="of console and collector (8080)"
+        "--port",
+        type=int,
+        default=8080,
+        help="of the console; the agent reports to the next one (8080)",
     )
     run.add_argument(
         "--directory", type=Path, default=None, help="keep data and logs here, not in /run"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+CONFIG = "generated.toml"
 SYNC_S = 10
 WALK_S = 5
 """Shorter than an operator would choose: who watches does not want to wait."""
@@ -17,11 +19,22 @@ class Site:
     directory: Path
     port: int
     pins: Path
+    switch_id: str
+
+    @property
+    def config(self) -> Path:
+        """Return the file that both daemons read."""
+        return self.directory / CONFIG
 
     @property
     def url(self) -> str:
-        """Return where console and collector are."""
+        """Return where the console is."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def agent_port(self) -> int:
+        """Return where the agent reports: the next port."""
+        return self.port + 1
 
     @property
     def token_file(self) -> Path:
@@ -33,40 +46,28 @@ class Site:
         """Return the agent's status socket."""
         return self.directory / "run" / "agent.sock"
 
-    def token_words(self, config: str) -> list[str]:
-        """Return the collector's command that makes the agent's token."""
-        return ["token", "add", "demo-router", "-c", config]
 
-
-@dataclass(frozen=True)
-class Wiring:
-    """Who the agent is and what it watches."""
-
-    switch_id: str
-    interfaces: tuple[str, ...]
-
-
-def generated(site: Site, wiring: Wiring) -> str:
+def generated(site: Site, interfaces: Sequence[str]) -> str:
     """Return the TOML that both daemons read."""
-    interfaces = ", ".join(f'"{name}"' for name in wiring.interfaces)
+    names = ", ".join(f'"{name}"' for name in interfaces)
     return f"""\
 # Written by `weir-lab demo run`; the next run writes it again.
 [agent]
-switch_id = "{wiring.switch_id}"
-backend_url = ["{site.url}"]
+switch_id = "{site.switch_id}"
+backend_url = ["http://127.0.0.1:{site.agent_port}"]
 token_file = "{site.token_file}"
 data_dir = "{site.directory}/agent"
 runtime_dir = "{site.agent_socket.parent}"
 sync_interval = {SYNC_S}
 
 [capture]
-interfaces = [{interfaces}]
+interfaces = [{names}]
 walk_interval = {WALK_S}
 pin_directory = "{site.pins}"
 
 [collector]
 bind_host = "127.0.0.1"
-agent_port = {site.port}
+agent_port = {site.agent_port}
 console_port = {site.port}
 auth = "none"
 data_dir = "{site.directory}/collector"

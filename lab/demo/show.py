@@ -14,14 +14,13 @@ from typing import Any, Final
 
 import aiohttp
 
-from lab.demo.settings import Site, Wiring, generated
+from lab.demo.settings import CONFIG, Site, generated
 from lab.demo.traffic import Traffic, Wish, summary
 from lab.netns import processes, state, world
 from lab.netns.processes import Child
 from lab.netns.relay import relay
 
 HOME: Final = Path("/var/lib/weir-lab")
-SETTINGS: Final = "generated.toml"
 READY_S: Final = 60.0
 """An embedded store takes some seconds to open; bcc takes as long to compile."""
 
@@ -57,7 +56,7 @@ async def show(order: Show, stop: asyncio.Event, tell: Tell) -> int:
         space = await _place(order, site, tell)
         collector = await stack.enter_async_context(_collector(site, tell))
         if space:
-            await stack.enter_async_context(relay(space, order.port))
+            await stack.enter_async_context(relay(space, site.agent_port))
         agent = await stack.enter_async_context(_agent(site, space, tell))
         ends: list[Awaitable[Any]] = [stop.wait(), _ended(collector), _ended(agent)]
         traffic = None
@@ -80,21 +79,22 @@ async def undo(prefix: str, site: Site | None = None) -> None:
     if site is not None:
         directories.append(site.directory)
     for directory in directories:
-        if (directory / SETTINGS).exists():
-            await _command("detach", "agent", "detach", "-c", str(directory / SETTINGS))
+        if (directory / CONFIG).exists():
+            await _command("detach", "agent", "detach", "-c", str(directory / CONFIG))
 
 
 def _check(order: Show) -> None:
     if order.interface and order.interface not in [n for _, n in socket.if_nameindex()]:
         raise ShowFailed(f"{order.interface}: no such interface: `ip link` lists them")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", order.port))
-        except OSError as error:
-            raise ShowFailed(
-                f"port {order.port}: {error.strerror}: stop what uses it, or give --port"
-            ) from error
+    for port in (order.port, order.port + 1):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise ShowFailed(
+                    f"port {port}: {error.strerror}: stop what uses it, or give --port"
+                ) from error
 
 
 def _site(order: Show) -> Site:
@@ -102,6 +102,7 @@ def _site(order: Show) -> Site:
         directory=(order.directory or HOME / order.prefix).absolute(),
         port=order.port,
         pins=Path("/sys/fs/bpf") / order.prefix,
+        switch_id=socket.gethostname() if order.interface else order.prefix,
     )
 
 
@@ -119,8 +120,7 @@ async def _place(order: Show, site: Site, tell: Tell) -> str:
         known.directories.append(str(site.directory))
     state.save(known)
     site.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    wiring = Wiring("demo-router" if space else socket.gethostname(), interfaces)
-    (site.directory / SETTINGS).write_text(generated(site, wiring), "utf-8")
+    site.config.write_text(generated(site, interfaces), "utf-8")
     return space
 
 
@@ -131,14 +131,15 @@ async def _down(prefix: str, tell: Tell) -> None:
 
 @asynccontextmanager
 async def _collector(site: Site, tell: Tell) -> AsyncIterator[Child]:
-    config = str(site.directory / SETTINGS)
+    config = str(site.config)
     log = site.directory / "collector.log"
     child = await processes.start(
         "collector", processes.module("collector", "run", "-c", config), log=log
     )
     try:
         await _ready(child, f"{site.url}/health")
-        told = await _command("token", "collector", *site.token_words(config))
+        words = ("token", "add", "--agent", site.switch_id, "-c", config)
+        told = await _command("token", "collector", *words)
         secret = SECRET.search(told)
         if secret is None:
             raise ShowFailed("collector token: printed no token")
@@ -152,7 +153,7 @@ async def _collector(site: Site, tell: Tell) -> AsyncIterator[Child]:
 
 @asynccontextmanager
 async def _agent(site: Site, space: str, tell: Tell) -> AsyncIterator[Child]:
-    config = str(site.directory / SETTINGS)
+    config = str(site.config)
     log = site.directory / "agent.log"
     child = await processes.start(
         "agent", processes.module("agent", "run", "-c", config), space=space, log=log

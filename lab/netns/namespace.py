@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 from collections.abc import Iterator
@@ -26,8 +27,12 @@ def create(name: str) -> None:
         if _libc.unshare(CLONE_NEWNET) != 0:
             raise _refused(f"cannot make {name}")
         netns.attach(name, "thread-self")
-    with netlink(name) as ip:
-        ip.link("set", index=1, state="up")
+    try:
+        with netlink(name) as ip:
+            ip.link("set", index=1, state="up")
+    except BaseException:
+        remove(name)
+        raise
 
 
 def remove(name: str) -> None:
@@ -60,7 +65,9 @@ def entered(name: str) -> Iterator[None]:
 
 @contextmanager
 def netlink(name: str) -> Iterator[Any]:
-    """Open rtnetlink inside a namespace (a pyroute2 IPRoute)."""
+    """Open rtnetlink inside a namespace (a pyroute2 IPRoute); never in a coroutine."""
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError("netlink blocks: from a coroutine use asyncio.to_thread")
     with entered(name):
         ip = IPRoute()
     try:

@@ -48,29 +48,30 @@ class _Links:
             writer.close()
             return
         self.open.add(task)
+        writers = [writer]
         try:
-            with suppress(OSError):
-                far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._port)
-                await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._port)
+            writers.append(far_writer)
+            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        except OSError:
+            pass  # Either side may go at any time; the other is told below.
         except asyncio.CancelledError:
             pass  # The relay closes; the stream's own callback must not see it.
         finally:
-            writer.close()
             self.open.discard(task)
+            for one in writers:
+                one.close()
+            for one in writers:
+                with suppress(OSError):
+                    await one.wait_closed()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(CHUNK_BYTES):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-    except OSError:
-        writer.close()
-    except asyncio.CancelledError:
-        writer.close()
-        raise
+    while data := await reader.read(CHUNK_BYTES):
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
 
 
 def _listen(space: str, port: int) -> socket.socket:

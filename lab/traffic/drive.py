@@ -75,9 +75,9 @@ async def _repeat(
     kind: Kind, places: Sequence[Place], rate_bps: float, seed: int, count: Count
 ) -> None:
     chance = random.Random(f"{seed}/{kind.name}")
-    turn = chance.randrange(len(places))
+    # Families take turns; neighbours in seed and in the table begin with different ones.
+    turn = seed + [known.name for known in KINDS].index(kind.name)
     while True:
-        # Families take turns, so that a short run has both.
         turn += 1
         place = places[turn % len(places)]
         rate = max(rate_bps * kind.share, VOICE_BPS)

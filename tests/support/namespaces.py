@@ -153,8 +153,8 @@ class World:
     def namespace(self, role: str, *, ipv6: bool = True) -> Namespace:
         """Make a namespace; ipv6=False: no neighbour discovery of its own accord."""
         space = Namespace(f"{self.prefix}-{role}")
-        namespace.create(space.name)
         self.spaces.append(space)
+        namespace.create(space.name)
         if not ipv6:
             for scope in ("all", "default"):
                 space.sysctl(f"ipv6/conf/{scope}/disable_ipv6", 1)

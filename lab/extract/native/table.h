@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A table of flows: open addressing over a slab that grows by chunks. Flows are opaque
+ * here but for their key, which comes first. What a sweep reads lies in an array apart.
+ */
+#ifndef WEIR_TABLE_H
+#define WEIR_TABLE_H
+
+#include "host.h"
+
+#define WEIR_CHUNK 256 /* flows a chunk */
+
+struct weir_seen {
+	__u64 last_ns;
+	__u32 used;
+	__u32 closed; /* lingers after FIN or RST */
+};
+
+struct weir_table {
+	__u64 *slots; /* high half: hash; low half: index + 1, 0: empty */
+	__u32 mask;
+	__u32 count;
+	__u32 made; /* indices ever used */
+	__u32 limit;
+	__u32 flow_bytes;
+	__u32 chunks;
+	__u8 **chunk;
+	__u32 *spare; /* indices to use again */
+	__u32 spares;
+	struct weir_seen *seen;
+};
+
+static inline void *weir_table_flow(const struct weir_table *table, __u32 index)
+{
+	return table->chunk[index / WEIR_CHUNK] +
+	       (size_t)(index % WEIR_CHUNK) * table->flow_bytes;
+}
+
+static int weir_table_init(struct weir_table *table, __u32 limit, __u32 flow_bytes)
+{
+	__u32 chunks = (limit + WEIR_CHUNK - 1) / WEIR_CHUNK + 1;
+
+	table->limit = limit;
+	table->flow_bytes = flow_bytes;
+	table->mask = 1023;
+	table->slots = calloc(table->mask + 1, sizeof(*table->slots));
+	table->chunk = calloc(chunks, sizeof(*table->chunk));
+	table->spare = calloc(chunks * WEIR_CHUNK, sizeof(*table->spare));
+	table->seen = calloc(chunks * WEIR_CHUNK, sizeof(*table->seen));
+	return table->slots && table->chunk && table->spare && table->seen ? 0 : -1;
+}
+
+static void weir_table_free(struct weir_table *table)
+{
+	for (__u32 i = 0; i < table->chunks; i++)
+		free(table->chunk[i]);
+	free(table->slots);
+	free(table->chunk);
+	free(table->spare);
+	free(table->seen);
+}
+
+static inline int weir_key_equal(const void *a, const struct weir_key *b)
+{
+	const __u64 *left = a, *right = (const __u64 *)b;
+
+	return left[0] == right[0] && left[1] == right[1] && left[2] == right[2] &&
+	       left[3] == right[3] && left[4] == right[4];
+}
+
+/* Position of the key's slot, or of the empty one where it belongs. */
+static inline __u32 weir_table_probe(const struct weir_table *table,
+				     const struct weir_key *key, __u64 hash)
+{
+	__u32 at = (__u32)hash & table->mask, high = hash >> 32;
+
+	for (;; at = (at + 1) & table->mask) {
+		__u64 slot = table->slots[at];
+
+		if (!(__u32)slot)
+			return at;
+		if (slot >> 32 == high &&
+		    weir_key_equal(weir_table_flow(table, (__u32)slot - 1), key))
+			return at;
+	}
+}
+
+static int weir_table_grow(struct weir_table *table)
+{
+	__u32 mask = table->mask * 2 + 1;
+	__u64 *slots = calloc((size_t)mask + 1, sizeof(*slots));
+
+	if (!slots)
+		return -1;
+	/* The low bits of the hash are not kept: they come from the key again. */
+	for (__u32 i = 0; i <= table->mask; i++) {
+		__u64 slot = table->slots[i];
+		const __u64 *words;
+		__u64 hash = 0;
+		__u32 at;
+
+		if (!(__u32)slot)
+			continue;
+		words = weir_table_flow(table, (__u32)slot - 1);
+		for (int word = 0; word < 5; word++)
+			hash = weir_mix(hash ^ words[word]);
+		for (at = (__u32)hash & mask; (__u32)slots[at]; at = (at + 1) & mask)
+			;
+		slots[at] = slot;
+	}
+	free(table->slots);
+	table->slots = slots;
+	table->mask = mask;
+	return 0;
+}
+
+static inline __u64 weir_key_hash(const struct weir_key *key)
+{
+	const __u64 *words = (const __u64 *)key;
+	__u64 hash = 0;
+
+	for (int word = 0; word < 5; word++)
+		hash = weir_mix(hash ^ words[word]);
+	return hash;
+}
+
+/* A zeroed flow under the key, in the empty slot at; its index, or -1: no memory. */
+static __s64 weir_table_insert(struct weir_table *table, const struct weir_key *key,
+			       __u64 hash, __u32 at)
+{
+	__u32 index;
+	void *flow;
+
+	if (table->count * 2 > table->mask) {
+		if (weir_table_grow(table))
+			return -1;
+		at = weir_table_probe(table, key, hash);
+	}
+	if (table->spares) {
+		index = table->spare[--table->spares];
+	} else {
+		index = table->made;
+		if (index / WEIR_CHUNK >= table->chunks) {
+			__u8 *chunk = aligned_alloc(64, ((size_t)WEIR_CHUNK *
+								 table->flow_bytes +
+							 63) & ~63ULL);
+
+			if (!chunk)
+				return -1;
+			table->chunk[table->chunks++] = chunk;
+		}
+		table->made++;
+	}
+	flow = weir_table_flow(table, index);
+	memset(flow, 0, table->flow_bytes);
+	memcpy(flow, key, sizeof(*key));
+	table->slots[at] = (hash >> 32) << 32 | (index + 1);
+	table->count++;
+	table->seen[index].used = 1;
+	table->seen[index].closed = 0;
+	return index;
+}
+
+/* Forget the flow in the slot at; what followed it in its run moves up. */
+static void weir_table_remove_at(struct weir_table *table, __u32 at)
+{
+	__u32 index = (__u32)table->slots[at] - 1, hole = at;
+
+	table->seen[index].used = 0;
+	table->spare[table->spares++] = index;
+	table->count--;
+	for (;;) {
+		__u64 slot;
+		__u32 home;
+
+		at = (at + 1) & table->mask;
+		slot = table->slots[at];
+		if (!(__u32)slot)
+			break;
+		home = (__u32)weir_key_hash(weir_table_flow(table, (__u32)slot - 1)) &
+		       table->mask;
+		if (((at - home) & table->mask) < ((at - hole) & table->mask))
+			continue;
+		table->slots[hole] = slot;
+		hole = at;
+	}
+	table->slots[hole] = 0;
+}
+
+static void weir_table_remove(struct weir_table *table, __u32 index)
+{
+	const struct weir_key *key = weir_table_flow(table, index);
+	__u64 hash = weir_key_hash(key);
+	__u32 at = (__u32)hash & table->mask;
+
+	while ((__u32)table->slots[at] != index + 1)
+		at = (at + 1) & table->mask;
+	weir_table_remove_at(table, at);
+}
+
+#endif
