@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import re
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,43 +17,44 @@ SECTION: Final = "collector"
 ENVIRONMENT_PREFIX: Final = "WEIR_COLLECTOR_"
 DEFAULT_PATH: Final = Path("/etc/weir/collector.toml")
 
-Check = Callable[[Any], str | None]
+SECTIONS: Final = ("agent", "capture", "qos", "forecast", SECTION)
+"""One file may configure both daemons."""
+# What Kubernetes puts into every container when a service is named weir-collector.
+KUBERNETES: Final = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?")
 
 
 class ConfigError(Exception):
     """One line for the operator: where, which key, why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a value must be, in words and as a test."""
+
+    must_be: str
+    holds: Callable[[Any], bool]
+
+
 def between(low: float, high: float) -> Check:
-    """Make a check that accepts numbers from low to high, both included."""
-
-    def check(value: Any) -> str | None:
-        return None if low <= value <= high else f"must be between {low:g} and {high:g}"
-
-    return check
+    """Accept numbers from low to high, both included."""
+    return Check(f"between {low:g} and {high:g}", lambda value: low <= value <= high)
 
 
 def one_of(*choices: str) -> Check:
-    """Make a check that accepts the named words only."""
-
-    def check(value: Any) -> str | None:
-        return None if value in choices else f"must be one of {', '.join(choices)}"
-
-    return check
+    """Accept the named words only."""
+    return Check(f"one of {', '.join(choices)}", lambda value: value in choices)
 
 
-def web_address(value: Any) -> str | None:
-    """Accept an empty text or an http(s) address without a trailing slash."""
-    if value == "" or (value.startswith(("http://", "https://")) and value[-1] != "/"):
-        return None
-    return "must be empty or an http:// or https:// address without a trailing slash"
-
-
-def identifier(value: Any) -> str | None:
-    """Accept a plain SQL name, or nothing."""
-    if value == "" or (value.isascii() and value.isidentifier()):
-        return None
-    return "must be letters, digits and underscores"
+WEB_ADDRESS: Final = Check(
+    "empty or an http:// or https:// address without a trailing slash",
+    lambda value: (
+        value == "" or (value.startswith(("http://", "https://")) and value[-1] != "/")
+    ),
+)
+IDENTIFIER: Final = Check(
+    "letters, digits and underscores",
+    lambda value: value.isascii() and (value == "" or value.isidentifier()),
+)
 
 
 def key(default: Any, text: str, check: Check | None = None) -> Any:
@@ -67,7 +70,7 @@ class Config:
     agent_port: int = key(8080, "port for batches from agents", between(0, 65535))
     console_port: int = key(3000, "port for console and API", between(0, 65535))
     data_dir: str = key("/var/lib/weir-collector", "where everything is stored")
-    backend_url: str = key("", "relay batches to this collector, store none", web_address)
+    backend_url: str = key("", "relay batches to this collector, store none", WEB_ADDRESS)
     auth: str = key("local", "local users, or none on loopback", one_of("local", "none"))
     console_dir: str = key("", "built console; empty: the one beside the program")
     console_origins: str = key("", "further origins of the console, by commas")
@@ -77,9 +80,9 @@ class Config:
         "", "PEM file; agents may sign in with certificates of this CA"
     )
     session_hours: float = key(12.0, "how long a sign-in lasts", between(0.1, 720))
-    store_url: str = key("", "ClickHouse over HTTP; empty: embedded", web_address)
-    store_database: str = key("weir", "database in the store", identifier)
-    store_cluster: str = key("", "ClickHouse cluster name; empty: one server", identifier)
+    store_url: str = key("", "ClickHouse over HTTP; empty: embedded", WEB_ADDRESS)
+    store_database: str = key("weir", "database in the store", IDENTIFIER)
+    store_cluster: str = key("", "ClickHouse cluster name; empty: one server", IDENTIFIER)
     store_user: str = key("default", "user at the ClickHouse server")
     store_password: str = key("", "password there; prefer the environment variable")
     retention_days: int = key(
@@ -123,12 +126,14 @@ def load(
     if path is None and DEFAULT_PATH.exists():
         path = DEFAULT_PATH
     if path is not None:
-        for name, value in read_toml(path).items():
-            values[name] = check_typed(name, value, f"{path}: [{SECTION}] {name}")
+        text, section = read_toml(path)
+        for name, value in section.items():
+            where = f"{path}:{line_of(text, name)}: [{SECTION}] {name}"
+            values[name] = check_typed(name, value, where)
     for variable, text in environment.items():
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            values[name] = parse_text(name, text, variable)
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name != variable and not KUBERNETES.fullmatch(name):
+            values[name.lower()] = parse_text(name.lower(), text, variable)
     for name, text in flags.items():
         values[name] = parse_text(name, text, "--" + name.replace("_", "-"))
     config = Config(**values)
@@ -136,20 +141,57 @@ def load(
     return config
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the collector's section of a TOML file. Raises ConfigError."""
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return a TOML file's text and the collector's section of it. Raises ConfigError."""
     try:
-        document = tomli.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomli.loads(text)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}: give a readable file with -c"
         ) from error
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    for name in document:
+        if name not in SECTIONS:
+            where = f"{path}:{line_of(text, name)}: {name}"
+            raise ConfigError(f"{where}: unknown section: use one of {', '.join(SECTIONS)}")
     section = document.get(SECTION, {})
     if not isinstance(section, dict):
         raise ConfigError(f"{path}: {SECTION} must be a table: write [{SECTION}]")
-    return section
+    return text, section
+
+
+def line_of(text: str, name: str) -> int:
+    """Return the line of a key in the collector's section, or of a section's heading."""
+    is_inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split("#")[0]
+        heading = words.strip().strip("[]").strip()
+        if words.lstrip().startswith("["):
+            is_inside = heading == SECTION
+            if heading == name:
+                return number
+        elif is_inside and words.split("=")[0].strip().strip("\"'") == name:
+            return number
+    return 1
+
+
+def example() -> str:
+    """Return the collector's part of config.toml.example."""
+    blocks = [f"# The collector: what it listens on, stores and shows.\n[{SECTION}]\n"]
+    for name, field in FIELDS.items():
+        check: Check | None = field.metadata["check"]
+        text: str = field.metadata["text"]
+        about = text[0].upper() + text[1:] + (f" ({check.must_be})." if check else ".")
+        about = textwrap.fill(about, 90, initial_indent="# ", subsequent_indent="# ")
+        blocks.append(f"{about}\n{name} = {toml_of(field.default)}\n")
+    return "\n".join(blocks)
+
+
+def toml_of(value: Any) -> str:
+    """Return a default as TOML."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def check_typed(name: str, value: Any, where: str) -> Any:
@@ -163,9 +205,8 @@ def check_typed(name: str, value: Any, where: str) -> Any:
     if type(value) is not wanted:
         raise ConfigError(f"{where}: must be {wanted.__name__}, not {value!r}")
     check: Check | None = field.metadata["check"]
-    reason = check(value) if check else None
-    if reason:
-        raise ConfigError(f"{where}: {reason}, not {value!r}")
+    if check and not check.holds(value):
+        raise ConfigError(f"{where}: must be {check.must_be}, not {value!r}")
     return value
 
 
