@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,6 @@ from wire.schema import (
     FLOW,
     FLOW_FIELDS,
     VOLUME_NAMES,
-    Field,
 )
 
 VERSION: Final = 1
@@ -142,7 +141,7 @@ def encode(batch: Batch) -> bytes:
             "endpoints": endpoints_message(batch.endpoints),
             "flows": {
                 "count": len(batch.flows),
-                **_table_message(batch.flows, FLOW_FIELDS),
+                **columns.packcolumns.unpack_table(batch.flows, FLOW_FIELDS),
             },
             "quantiles": dict(sorted(batch.quantiles.items())),
             "health": dict(sorted(batch.health.items())),
@@ -177,7 +176,9 @@ def decode(data: bytes) -> Batch:
         hostname=messages.text(message, "hostname"),
         interfaces=tuple(_interface(item) for item in interfaces),
         endpoints=endpoints_from(messages.mapping(message, "endpoints")),
-        flows=_table(flows, messages.whole(flows, "count", MAX_FLOWS), FLOW_FIELDS, FLOW),
+        flows=columns.unpack_table(
+            flows, messages.whole(flows, "count", MAX_FLOWS), FLOW_FIELDS, FLOW
+        ),
         quantiles=_quantiles(messages.mapping(message, "quantiles")),
         health=messages.measures(message, "health"),
     )
@@ -231,13 +232,13 @@ def endpoints_message(endpoints: Endpoints) -> dict[str, Any]:
     """Return the map in which endpoints travel."""
     ids = [item.encode() for item in endpoints.ids]
     sketches = {
-        name: list(columns.pack_strings(endpoints.sketches[name]))
-        for name in ENDPOINT_SKETCHES
+        name: list(_PACKERS.get(kind, columns.pack_strings)(endpoints.sketches[name]))
+        for name, kind in ENDPOINT_SKETCHES.items()
     }
     return {
         "count": len(ids),
         "ids": list(columns.pack_strings(ids)),
-        **_table_message(endpoints.totals, ENDPOINT_FIELDS),
+        **columns.packcolumns.unpack_table(endpoints.totals, ENDPOINT_FIELDS),
         "sketches": sketches,
     }
 
@@ -254,38 +255,34 @@ def endpoints_from(message: Mapping[str, Any]) -> Endpoints:
     images = messages.mapping(message, "sketches")
     return Endpoints(
         ids,
-        _table(message, count, ENDPOINT_FIELDS, ENDPOINT),
-        {name: _strings(images, name, count) for name in ENDPOINT_SKETCHES},
+        columns.unpack_table(message, count, ENDPOINT_FIELDS, ENDPOINT),
+        {
+            name: _strings(
+                images, name, count, _UNPACKERS.get(kind, columns.unpack_strings)
+            )
+            for name, kind in ENDPOINT_SKETCHES.items()
+        },
     )
 
 
-def _strings(message: Mapping[str, Any], key: str, count: int) -> tuple[bytes, ...]:
+_PACKERS: Final = {"count_min": columns.pack_grids}
+_UNPACKERS: Final = {"count_min": columns.unpack_grids}
+Unpacker = Callable[[bytes, bytes, int], tuple[bytes, ...]]
+
+
+def _strings(
+    message: Mapping[str, Any],
+    key: str,
+    count: int,
+    unpacker: Unpacker = columns.unpack_strings,
+) -> tuple[bytes, ...]:
     pair = messages.sequence(message, key, 2)
     if len(pair) != 2 or not all(isinstance(item, bytes) for item in pair):
         raise Malformed(f"{key} is not a pair of binaries")
-    return columns.unpack_strings(pair[0], pair[1], count)
+    return unpacker(pair[0], pair[1], count)
 
 
 def _quantiles(message: Mapping[str, Any]) -> dict[str, bytes]:
     if len(message) > MAX_QUANTILES:
         raise Malformed(f"more than {MAX_QUANTILES} quantile sketches")
     return {name: messages.binary(message, name) for name in message}
-
-
-def _table_message(
-    rows: npt.NDArray[np.void], fields: tuple[Field, ...]
-) -> dict[str, bytes]:
-    return {item.name: columns.pack(rows[item.name]) for item in fields}
-
-
-def _table(
-    message: Mapping[str, Any],
-    count: int,
-    fields: tuple[Field, ...],
-    dtype: np.dtype[np.void],
-) -> npt.NDArray[np.void]:
-    rows = np.zeros(count, dtype)
-    for item in fields:
-        data = messages.binary(message, item.name)
-        rows[item.name] = columns.unpack(data, count, item.width, item.dtype)
-    return rows

@@ -7,13 +7,15 @@ are runs, which is what makes a compressed batch small.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from wire import messages
 from wire.errors import Malformed
+from wire.schema import Field
 
 WIDTHS = (1, 2, 4, 8)
 
@@ -52,6 +54,33 @@ def pack_strings(items: Sequence[bytes]) -> tuple[bytes, bytes]:
     return pack(np.array([len(item) for item in items], "<u8")), b"".join(items)
 
 
+def pack_grids(items: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return lengths and items, of equal length or empty, transposed byte by byte.
+
+    First bytes of all items, then the second ones: Count-Min images, zero in the same
+    places, come out of a compressor at a third of their size row by row.
+    """
+    filled = [item for item in items if item]
+    if len({len(item) for item in filled}) > 1:
+        raise ValueError("grids differ in size")
+    size = len(filled[0]) if filled else 0
+    rows = np.frombuffer(b"".join(filled), "u1").reshape(len(filled), size)
+    return pack(np.array([len(item) for item in items], "<u8")), rows.T.tobytes()
+
+
+def unpack_grids(lengths: bytes, joined: bytes, rows: int) -> tuple[bytes, ...]:
+    """Return what pack_grids took; Malformed where the lengths do not add up."""
+    sizes = unpack(lengths, rows, 1, "<u4")
+    size, filled = int(sizes.max(initial=0)), np.flatnonzero(sizes)
+    if (sizes[filled] != size).any() or size * filled.size != len(joined):
+        raise Malformed(f"grids of {len(joined)} bytes do not match their lengths")
+    if not filled.size:
+        return (b"",) * rows
+    table = np.frombuffer(joined, "u1").reshape(size, filled.size).T
+    images = iter([row.tobytes() for row in np.ascontiguousarray(table)])
+    return tuple(next(images) if present else b"" for present in sizes.tolist())
+
+
 def unpack_strings(lengths: bytes, joined: bytes, rows: int) -> tuple[bytes, ...]:
     """Return what pack_strings took; Malformed where the lengths do not add up."""
     ends = np.cumsum(unpack(lengths, rows, 1, "<u4"), dtype=np.uint64).tolist()
@@ -60,3 +89,22 @@ def unpack_strings(lengths: bytes, joined: bytes, rows: int) -> tuple[bytes, ...
     return tuple(
         joined[start:end] for start, end in zip([0, *ends][:rows], ends, strict=True)
     )
+
+
+def pack_table(rows: npt.NDArray[np.void], fields: tuple[Field, ...]) -> dict[str, bytes]:
+    """Return the packed column of every field."""
+    return {item.name: pack(rows[item.name]) for item in fields}
+
+
+def unpack_table(
+    message: Mapping[str, Any],
+    count: int,
+    fields: tuple[Field, ...],
+    dtype: np.dtype[np.void],
+) -> npt.NDArray[np.void]:
+    """Return count rows of dtype from the columns in a message; Malformed if one is wrong."""
+    rows = np.zeros(count, dtype)
+    for item in fields:
+        data = messages.binary(message, item.name)
+        rows[item.name] = unpack(data, count, item.width, item.dtype)
+    return rows

@@ -87,7 +87,7 @@ ENDPOINT_SKETCHES: Final = {
     "flow_duration": "kll",
     "throughput": "kll",
 }
-"""Sketches of an endpoint: name and kind (wire.sketches)."""
+"""Sketches of an endpoint: name and kind. count_min travels as grids (wire.columns)."""
 
 
 def dtype_of(fields: tuple[Field, ...]) -> np.dtype[np.void]:

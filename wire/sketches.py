@@ -18,13 +18,11 @@ from wire.errors import Malformed
 
 HLL_LG_K: Final = 10  # 1,024 registers: relative standard error 1.04 / 32 = 3.25 %
 COUNT_MIN_HASHES: Final = 3  # an estimate exceeds its bound with probability e^-3 = 5 %
-COUNT_MIN_BUCKETS: Final = 128  # the bound is e / 128 = 2.1 % of the total weight
-FREQUENT_LG_SIZE: Final = (
-    5  # of an interval: 24 items exactly, then within 11 % of the total
-)
+COUNT_MIN_BUCKETS: Final = 64  # the bound is e / 64 = 4.2 % of the total weight
+FREQUENT_LG_SIZE: Final = 3  # of an interval: 6 items exactly, then within 44 %
 MERGED_LG_SIZE: Final = 8  # of a merged sketch: 192 items exactly, then within 1.4 %
-KLL_K: Final = 200  # rank error 1.3 %
-ENDPOINT_KLL_K: Final = 64  # rank error 4.0 %, a third of the size
+KLL_K: Final = 128  # rank error 2.1 %
+ENDPOINT_KLL_K: Final = 32  # rank error 7.9 %, a quarter of the size
 
 
 class Distinct:

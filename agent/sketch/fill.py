@@ -26,7 +26,11 @@ Values = npt.NDArray[Any]
 
 
 def fill_peers(made: dict[int, EndpointSketches], table: FlowTable, sides: Sides) -> None:
-    """Feed unique_peers, and top_peers with bytes in both directions."""
+    """Feed unique_peers, and top_peers with bytes in both directions.
+
+    The light come first: what a full sketch of frequent items then takes off everyone, to
+    make room, is the weight of light ones.
+    """
     ends = table.column("source"), table.column("destination")
     far = np.where(sides.inbound[:, None], ends[0][sides.rows], ends[1][sides.rows])
     peer = mix(*words_of(far))
@@ -34,6 +38,8 @@ def fill_peers(made: dict[int, EndpointSketches], table: FlowTable, sides: Sides
     texts = address_texts(far[shown])
     pairs, _, inverse = group(sides.slots.astype(np.int64) << 32 | who)
     weights = np.bincount(inverse, sides.sent + sides.received).astype(np.int64)
+    order = np.lexsort((weights, pairs >> 32))
+    pairs, weights = pairs[order], weights[order]
     for slot, part in _runs(pairs >> 32):
         items = [texts[index] for index in (pairs[part] & 0xFFFFFFFF).tolist()]
         made[slot].unique_peers.update(items)
@@ -48,6 +54,8 @@ def fill_ports(made: dict[int, EndpointSketches], table: FlowTable, sides: Sides
     flows = np.bincount(inverse, table.column("begun")[sides.rows]).astype(np.int64)
     size = np.bincount(inverse, sides.sent + sides.received).astype(np.int64)
     names: dict[int, tuple[str, str]] = {}
+    order = np.lexsort((size, pairs >> _SLOT_SHIFT))
+    pairs, flows, size = pairs[order], flows[order], size[order]
     for slot, part in _runs(pairs >> _SLOT_SHIFT):
         keys = (pairs[part] & (2 * _LISTEN_BIT - 1)).tolist()
         items, services = zip(*(_names(key, names) for key in keys), strict=True)
@@ -113,8 +121,10 @@ def _fill_endpoints(
     values = sample.ravel()
     valid = np.isfinite(values)
     values, owners = values[valid], owners[valid]
-    # Slots fit 16 bits, of which a stable sort is a radix sort.
-    order = np.argsort(owners.astype(np.uint16), kind="stable")
+    # In order of size, because sorted numbers compress best; slots fit 16 bits, of which a
+    # stable sort is a radix sort.
+    by_size = np.argsort(values)
+    order = by_size[np.argsort(owners[by_size].astype(np.uint16), kind="stable")]
     values, owners = _rounded(values[order], 20), owners[order]
     for slot, part in _runs(owners):
         getattr(made[slot], name).update(values[part])

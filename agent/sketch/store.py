@@ -36,7 +36,7 @@ class Settings:
     """What the operator decides."""
 
     max_endpoints: int = 500
-    top_flows: int = 200
+    top_flows: int = 100
     local_networks: tuple[str, ...] = ()
     zone: tzinfo = UTC
 
