@@ -141,7 +141,7 @@ def encode(batch: Batch) -> bytes:
             "endpoints": endpoints_message(batch.endpoints),
             "flows": {
                 "count": len(batch.flows),
-                **columns.packcolumns.unpack_table(batch.flows, FLOW_FIELDS),
+                **columns.pack_table(batch.flows, FLOW_FIELDS),
             },
             "quantiles": dict(sorted(batch.quantiles.items())),
             "health": dict(sorted(batch.health.items())),
@@ -238,7 +238,7 @@ def endpoints_message(endpoints: Endpoints) -> dict[str, Any]:
     return {
         "count": len(ids),
         "ids": list(columns.pack_strings(ids)),
-        **columns.packcolumns.unpack_table(endpoints.totals, ENDPOINT_FIELDS),
+        **columns.pack_table(endpoints.totals, ENDPOINT_FIELDS),
         "sketches": sketches,
     }
 

@@ -102,7 +102,7 @@ def unpack_table(
     fields: tuple[Field, ...],
     dtype: np.dtype[np.void],
 ) -> npt.NDArray[np.void]:
-    """Return count rows of dtype from the columns in a message; Malformed if one is wrong."""
+    """Return count rows of dtype from a message's columns; Malformed if one is wrong."""
     rows = np.zeros(count, dtype)
     for item in fields:
         data = messages.binary(message, item.name)
