@@ -52,8 +52,7 @@ static __always_inline void add_ended(const struct weir_key *key,
  * so that a packet on another CPU is either in the copy or meets id 0. Run by the agent, as
  * many times as the list has entries (BPF_PROG_TEST_RUN, repeat).
  */
-SEC("tc")
-int weir_close(struct __sk_buff *skb __attribute__((unused)))
+static __always_inline int close_next(void)
 {
 	__u32 index = next_in_list(WEIR_LIST_CLOSING);
 	struct weir_closing *entry = bpf_map_lookup_elem(&closing, &index);
@@ -80,8 +79,7 @@ int weir_close(struct __sk_buff *skb __attribute__((unused)))
 }
 
 /* Carry the next verdict into its flow's record, where tc finds it with the flow. */
-SEC("tc")
-int weir_verdict(struct __sk_buff *skb __attribute__((unused)))
+static __always_inline int carry_verdict(void)
 {
 	__u32 index = next_in_list(WEIR_LIST_VERDICTS);
 	struct weir_verdict *verdict = bpf_map_lookup_elem(&verdicts, &index);

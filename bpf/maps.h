@@ -7,9 +7,19 @@
 #ifndef WEIR_MAPS_H
 #define WEIR_MAPS_H
 
-#include <bpf/bpf_helpers.h>
-
 #include "flow.h"
+
+/* A program's working memory, too large for its stack. One a CPU: programs of both hooks
+ * run with bottom halves off, so none interrupts another. */
+struct weir_scratch {
+	struct weir_packet packet;
+	struct weir_sight sight;
+	struct weir_key key;
+	__u64 blank[sizeof(struct weir_record) /
+		    8]; /* zero but for what a new flow begins with */
+};
+
+#ifndef WEIR_BCC /* whose loader makes the maps itself */
 
 /* Packet programs insert and update; the closing program deletes; the agent reads whole
  * records under the lock. Full: new flows go to the overflow counters. */
@@ -52,16 +62,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } dscp_classes SEC(".maps");
-
-/* A program's working memory, too large for its stack. One a CPU: programs of both hooks
- * run with bottom halves off, so none interrupts another. */
-struct weir_scratch {
-	struct weir_packet packet;
-	struct weir_sight sight;
-	struct weir_key key;
-	__u64 blank[sizeof(struct weir_record) /
-		    8]; /* zero but for what a new flow begins with */
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -143,4 +143,5 @@ struct {
 	__type(value, struct weir_reported);
 } reported SEC(".maps");
 
+#endif
 #endif

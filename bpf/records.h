@@ -8,7 +8,7 @@
 #ifndef WEIR_RECORDS_H
 #define WEIR_RECORDS_H
 
-#ifndef WEIR_HOST
+#if !defined(WEIR_HOST) && !defined(WEIR_BCC)
 #include <linux/bpf.h>
 #endif
 #include <linux/types.h>

@@ -75,19 +75,27 @@ static __always_inline void add_walked(__u32 slot, const struct weir_volume *sum
 	}
 }
 
-/* A row for one flow. The record is looked up again: 6.1 locks no callback's own argument.
+/*
+ * A row for one flow, where the list's cursor stands. The record is looked up again: 6.1
+ * locks no callback's own argument. Returns 1 when the list is full.
  */
-static long sample_flow(void *map __attribute__((unused)), struct weir_key *key,
-			struct weir_record *argument __attribute__((unused)), __u32 *next)
+static __always_inline int sample_flow(struct weir_key *key)
 {
+	__u32 list = WEIR_LIST_SAMPLES;
+	struct weir_cursor *cursor = bpf_map_lookup_elem(&cursors, &list);
 	struct weir_volume sums[WEIR_HOOKS] = {};
-	struct weir_record *record = bpf_map_lookup_elem(&flows, key);
-	__u32 index = *next;
-	struct weir_sample *row = bpf_map_lookup_elem(&samples, &index);
+	struct weir_record *record;
+	struct weir_sample *row;
 	int forward_is_low;
+	__u32 index;
 
+	if (!cursor)
+		return 1;
+	index = cursor->next;
+	row = bpf_map_lookup_elem(&samples, &index);
 	if (!row)
 		return 1;
+	record = bpf_map_lookup_elem(&flows, key);
 	if (!record)
 		return 0;
 	bpf_spin_lock(&record->lock);
@@ -99,21 +107,20 @@ static long sample_flow(void *map __attribute__((unused)), struct weir_key *key,
 		return 0;
 	sample_key(row, key, forward_is_low);
 	add_walked(key->slot, sums);
-	*next = index + 1;
+	cursor->next = index + 1;
 	return 0;
 }
 
 /* Write a row for every live flow; the cursor tells how many. */
-SEC("tc")
-int weir_walk(struct __sk_buff *skb __attribute__((unused)))
+static __always_inline int walk_flows(void *callback)
 {
-	__u32 list = WEIR_LIST_SAMPLES, next = 0;
+	__u32 list = WEIR_LIST_SAMPLES;
 	struct weir_cursor *cursor = bpf_map_lookup_elem(&cursors, &list);
 
 	if (!cursor)
 		return 0;
-	bpf_for_each_map_elem(&flows, sample_flow, &next, 0);
-	cursor->next = next;
+	cursor->next = 0;
+	bpf_for_each_map_elem(&flows, callback, 0, 0);
 	return 0;
 }
 

@@ -14,6 +14,8 @@ HOOKS: Final = 2
 CLASSES: Final = 8
 OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
 INTERFACE_ENTRIES: Final = 65536
+SCRATCH_BYTES: Final = 1192
+"""Of a program's working memory, which user space never reads."""
 
 RX: Final = 0
 TX: Final = 1

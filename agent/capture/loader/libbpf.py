@@ -71,7 +71,8 @@ class _Log:
         return self._text.decode(errors="replace")
 
 
-def _reason(log: str) -> str:
+def reason_of(log: str) -> str:
+    """The verifier's own reason, out of all it said."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     for index, line in enumerate(lines):
         if re.match(r"processed \d+ insns", line) and index:
@@ -111,7 +112,7 @@ def load(
             _configure(library, opened, sizes, reuse, constants or {})
             result = library.bpf_object__load(opened)
             if result < 0:
-                reason = f"the kernel refused {path.name}: {_reason(log.text())}"
+                reason = f"the kernel refused {path.name}: {reason_of(log.text())}"
                 raise Refused(-result, reason, log.text())
             return _take(library, opened)
         finally:
