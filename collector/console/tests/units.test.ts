@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { age, bitRate, bytes, count, duration, percent, roundTrip, scaled, socket } from "../src/core/units.ts";
+import { age, bitRate, bytes, count, duration, percent, roundTrip, scaled } from "../src/core/units.ts";
 
 const table = <T>(name: string, write: (value: T) => string, rows: readonly (readonly [T, string])[]) =>
   test(name, () => {
@@ -72,10 +72,4 @@ table("round trips", roundTrip, [
 
 test("a quantity keeps value and unit apart", () => {
   assert.deepEqual(scaled(177e6, "bit/s"), { value: "177", unit: "Mbit/s" });
-});
-
-test("an IPv6 address with a port is bracketed", () => {
-  assert.equal(socket("2001:db8::1", 443), "[2001:db8::1]:443");
-  assert.equal(socket("192.0.2.1", 53), "192.0.2.1:53");
-  assert.equal(socket("2001:db8::1", 0), "2001:db8::1");
 });

@@ -31,11 +31,3 @@ export const classLabel = (name: TrafficClass): string => LABELS[name];
 
 /** The CSS variable that carries the colour of a class in both themes. */
 export const classColour = (name: TrafficClass): string => `var(--class-${name})`;
-
-const PROTOCOLS: Readonly<Record<number, string>> = {
-  1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 51: "AH",
-  58: "ICMPv6", 89: "OSPF", 112: "VRRP", 132: "SCTP",
-};
-
-/** The name of an IP protocol number, or the number itself. */
-export const protocolName = (number: number): string => PROTOCOLS[number] ?? `IP ${number}`;

@@ -80,9 +80,3 @@ export function roundTrip(ms: number | null): string {
   if (ms === null || !(ms > 0)) return MISSING;
   return ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 }
-
-/** An address with its port; IPv6 in brackets. */
-export function socket(address: string, port: number): string {
-  if (!port) return address;
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}

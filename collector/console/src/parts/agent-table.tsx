@@ -63,7 +63,7 @@ export function AgentTable({ agents, chosen = "" }: AgentTableProps) {
     return (
       <Empty title="No agent has reported yet">
         Install <code>weir-agent</code> on a router, make its token here with{" "}
-        <code>weir-collector token add NAME</code>, put both into{" "}
+        <code>weir-collector token add --agent NAME</code>, put both into{" "}
         <code>/etc/weir/agent.toml</code> and start it. It appears here by itself.
       </Empty>
     );

@@ -114,7 +114,7 @@ function options(element: HTMLElement, props: () => ChartProps): uPlot.Options {
   };
   return {
     ...sizeOf(element),
-    padding: [10, 8, 0, 0],
+    padding: [10, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, least, most) => limits(least, most, mirrored) } },
@@ -137,6 +137,23 @@ function options(element: HTMLElement, props: () => ChartProps): uPlot.Options {
         points: { show: false },
       })),
     ],
-    hooks: { setCursor: [(plot) => props().onCursor(plot.cursor.idx ?? null)] },
+    hooks: {
+      draw: [(plot) => drawZero(plot, axis.stroke)],
+      setCursor: [(plot) => props().onCursor(plot.cursor.idx ?? null)],
+    },
   };
+}
+
+/** A line at zero, so that an idle link shows as idle and not as a picture still to come. */
+function drawZero(plot: uPlot, colour: string): void {
+  const { left, width } = plot.bbox;
+  const zero = Math.round(plot.valToPos(0, "y", true)) + 0.5;
+  plot.ctx.save();
+  plot.ctx.strokeStyle = colour;
+  plot.ctx.lineWidth = 1;
+  plot.ctx.beginPath();
+  plot.ctx.moveTo(left, zero);
+  plot.ctx.lineTo(left + width, zero);
+  plot.ctx.stroke();
+  plot.ctx.restore();
 }

@@ -13,6 +13,12 @@ export function ClassMark({ name }: { readonly name: TrafficClass }) {
   );
 }
 
+/** An address that breaks between its groups before it breaks inside one. */
+export function Address({ text }: { readonly text: string }) {
+  const groups = text.split(/(?<=:)/);
+  return <span class="address">{groups.flatMap((group, place) => (place ? [<wbr />, group] : [group]))}</span>;
+}
+
 /** A state in words with its colour; the shape differs too, for eyes that see no colour. */
 export function State({ tone, children }: { readonly tone: Tone; readonly children: string }) {
   return (

@@ -2,7 +2,7 @@ import { complaints, ownNumber, tableShare, verdict } from "../../core/health.ts
 import type { Agent, Interface } from "../../core/records.ts";
 import { age, bitRate, bytes, count, duration, percent } from "../../core/units.ts";
 import { useNow } from "../../doors/clock.ts";
-import { State } from "../../parts/marks.tsx";
+import { Address, State } from "../../parts/marks.tsx";
 import { Empty, Panel } from "../../parts/panel.tsx";
 import { Table, type Column } from "../../parts/table.tsx";
 
@@ -21,7 +21,7 @@ const COLUMNS: readonly Column<Interface>[] = [
     key: "addresses",
     label: "Addresses",
     rank: 3,
-    cell: (row) => <span class="address">{row.addresses.join(", ") || "–"}</span>,
+    cell: (row) => <Address text={row.addresses.join(", ") || "–"} />,
   },
 ];
 

@@ -1,19 +1,20 @@
 import { readEndpoints, type Endpoint } from "../../core/records.ts";
+import { endpointName } from "../../core/ends.ts";
 import { bytes, count } from "../../core/units.ts";
 import { useLive } from "../../doors/live.tsx";
 import { usePolled } from "../../doors/polled.ts";
 import { Failed } from "../../parts/failed.tsx";
-import { ClassBar } from "../../parts/marks.tsx";
+import { Address, ClassBar } from "../../parts/marks.tsx";
 import { Empty, Loading, Panel } from "../../parts/panel.tsx";
 import { Table, type Column } from "../../parts/table.tsx";
 import { question, type Section, type EndpointRank } from "./state.ts";
 
 const EVERY_MS = 10_000;
 /** As tall as ten flows of two lines each beside it. */
-const LIMIT = 12;
+const LIMIT = 15;
 
 const COLUMNS: readonly Column<Endpoint>[] = [
-  { key: "endpoint", label: "Endpoint", cell: (row) => <span class="address">{row.endpoint_id}</span> },
+  { key: "endpoint", label: "Endpoint", cell: (row) => <Address text={endpointName(row.endpoint_id)} /> },
   {
     key: "bytes",
     label: "Total",

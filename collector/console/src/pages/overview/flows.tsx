@@ -1,10 +1,10 @@
-import { protocolName } from "../../core/classes.ts";
+import { endName, protocolName } from "../../core/ends.ts";
 import { readFlows, type Flow } from "../../core/records.ts";
-import { bytes, count, roundTrip, socket } from "../../core/units.ts";
+import { bytes, count, roundTrip } from "../../core/units.ts";
 import { useLive } from "../../doors/live.tsx";
 import { usePolled } from "../../doors/polled.ts";
 import { Failed } from "../../parts/failed.tsx";
-import { ClassMark } from "../../parts/marks.tsx";
+import { Address, ClassMark } from "../../parts/marks.tsx";
 import { Empty, Loading, Panel } from "../../parts/panel.tsx";
 import { Table, type Column } from "../../parts/table.tsx";
 import { question, type FlowRank, type Section } from "./state.ts";
@@ -14,7 +14,7 @@ const LIMIT = 10;
 
 const COLUMNS: readonly Column<Flow>[] = [
   { key: "flow", label: "Flow", cell: (row) => <Ends flow={row} /> },
-  { key: "protocol", label: "Proto", rank: 2, cell: (row) => protocolName(row.protocol) },
+  { key: "protocol", label: "Proto", rank: 2, cell: (row) => <span class="whole">{protocolName(row.protocol, row.source_port)}</span> },
   { key: "class", label: "Class", rank: 2, cell: (row) => <ClassMark name={row.class} /> },
   {
     key: "bytes",
@@ -46,8 +46,10 @@ const COLUMNS: readonly Column<Flow>[] = [
 function Ends({ flow }: { readonly flow: Flow }) {
   return (
     <span class="flow-ends">
-      <span class="address">{socket(flow.source, flow.source_port)}</span>
-      <span class="address">→ {socket(flow.destination, flow.destination_port)}</span>
+      <Address text={sourceOf(flow)} />
+      <span class="flow-target">
+        <Address text={targetOf(flow)} />
+      </span>
       <small class="narrow-only">
         <ClassMark name={flow.class} />
       </small>
@@ -55,14 +57,10 @@ function Ends({ flow }: { readonly flow: Flow }) {
   );
 }
 
+const sourceOf = (row: Flow): string => endName(row.protocol, row.source, row.source_port);
+const targetOf = (row: Flow): string => endName(row.protocol, row.destination, row.destination_port);
 const flowKey = (row: Flow): string =>
-  [
-    row.agent,
-    row.interface,
-    row.protocol,
-    socket(row.source, row.source_port),
-    socket(row.destination, row.destination_port),
-  ].join(" ");
+  [row.agent, row.interface, row.protocol, sourceOf(row), targetOf(row)].join(" ");
 
 /** The flows that moved most in the last hour. */
 export function Flows({ state, change }: Section) {

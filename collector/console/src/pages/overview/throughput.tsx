@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import { CLASSES, classColour, classLabel } from "../../core/classes.ts";
+import { CLASSES, classColour } from "../../core/classes.ts";
 import { clock } from "../../core/plot.ts";
 import type { Stretch } from "../../core/series.ts";
 import { stacked, stackedClasses } from "../../core/stack.ts";
@@ -36,8 +36,9 @@ export function Throughput({ state, change }: Section) {
     >
       {latest === null ? (
         <Empty title="No live samples yet">
-          They arrive every second once an agent runs with this collector as its uplink: set{" "}
-          <code>uplink.url</code> in <code>/etc/weir/agent.toml</code> and start <code>weir-agent</code>.
+          They arrive every second once an agent reports to this collector: name it under{" "}
+          <code>backend_url</code> in <code>/etc/weir/agent.toml</code> and start{" "}
+          <code>weir-agent</code>.
         </Empty>
       ) : (
         <div class="throughput-body">
@@ -79,7 +80,9 @@ function Legend({ stretch, at }: { readonly stretch: Stretch; readonly at: numbe
     rx: rate(stretch.rx, kind, at),
     tx: rate(stretch.tx, kind, at),
   }));
-  const all = rows.reduce((sum, row) => sum + row.rx + row.tx, 0);
+  const received = rows.reduce((sum, row) => sum + row.rx, 0);
+  const sent = rows.reduce((sum, row) => sum + row.tx, 0);
+  const all = received + sent;
   return (
     <table class="legend">
       <caption class="unseen">Throughput by class</caption>
@@ -93,7 +96,7 @@ function Legend({ stretch, at }: { readonly stretch: Stretch; readonly at: numbe
       </thead>
       <tbody>
         {rows.map(({ name, rx, tx }) => (
-          <tr key={name} data-class={name} class={rx + tx > 0 ? "" : "quiet"} aria-label={classLabel(name)}>
+          <tr key={name} data-class={name} class={rx + tx > 0 ? "" : "quiet"}>
             <th scope="row"><ClassMark name={name} /></th>
             <td class="numeric" data-value="rx">{bitRate(rx)}</td>
             <td class="numeric" data-value="tx">{bitRate(tx)}</td>
@@ -101,6 +104,14 @@ function Legend({ stretch, at }: { readonly stretch: Stretch; readonly at: numbe
           </tr>
         ))}
       </tbody>
+      <tfoot>
+        <tr data-class="all">
+          <th scope="row">All</th>
+          <td class="numeric" data-value="rx">{bitRate(received)}</td>
+          <td class="numeric" data-value="tx">{bitRate(sent)}</td>
+          <td class="legend-share" />
+        </tr>
+      </tfoot>
     </table>
   );
 }
