@@ -332,7 +332,7 @@ def test_a_full_disk_refuses_and_lets_what_is_there_be_delivered(tmp_path):
         assert kept.state().refused_batches == 4
         assert kept.last_sequence(BOOT) == sequence
         assert drained(kept) == list(range(1, sequence + 1))
-        kept.append(parcel(sequence + 1, body=os.urandom(60_000)), 0)
+        kept.append(parcel(sequence + 1, body=os.urandom(5000)), 0)
         kept.close()
         assert drained(spool(tmp_path)) == [sequence + 1]
     finally:

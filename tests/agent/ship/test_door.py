@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.config import Agent
+from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
+from tests.agent.ship.certificates import Authority
+from tests.agent.ship.collectors import Collector
+from tests.agent.ship.support import parcel
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path, "ours")
+
+
+async def ask(agent: Agent, collector: Collector):
+    session = open_session(agent)
+    try:
+        return await Door(agent, session, lambda: 0.0).send(collector.url, parcel(1), 0)
+    finally:
+        await session.close()
+
+
+async def test_a_private_ca_is_trusted_when_it_is_named_and_only_then(authority, tmp_path):
+    collector = Collector()
+    await collector.start(authority.server_context())
+    stranger = Authority(tmp_path, "theirs")
+    for ca_file, status in ((authority.file, 200), (stranger.file, 0), ("", 0)):
+        answer = await ask(Agent(ca_file=str(ca_file)), collector)
+        assert answer.status == status
+        assert ("certificate verify failed" in answer.error) == (status == 0)
+    assert len(collector.requests) == 1
+    await collector.server.close()
+
+
+async def test_a_client_certificate_signs_in(authority):
+    collector = Collector()
+    await collector.start(authority.server_context(ask_client=True))
+    trust = {"ca_file": str(authority.file)}
+    assert (await ask(Agent(**trust), collector)).status == 0
+    certificate, key = map(str, authority.signed("edge-001"))
+    answer = await ask(Agent(**trust, client_cert=certificate, client_key=key), collector)
+    assert answer.status == 200
+    await collector.server.close()
+
+
+@pytest.mark.parametrize("source", ["token", "token_file"])
+async def test_a_token_signs_in(tmp_path, collector, source):
+    collector.token = "s3cret"
+    (tmp_path / "token").write_text("s3cret\n")
+    value = "s3cret" if source == "token" else str(tmp_path / "token")
+    assert (await ask(Agent(**{source: value}), collector)).status == 200
+    assert (await ask(Agent(), collector)).status == 401
+
+
+async def test_health_carries_no_token(collector):
+    agent = Agent(token="s3cret")
+    session = open_session(agent)
+    seen = []
+    collector.health_seen = seen.append
+    answer = await Door(agent, session, lambda: 0.0).health(collector.url)
+    assert answer.body == {"status": "ok"}
+    assert "Authorization" not in seen[0].headers
+    await session.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"", "must hold one word: the token"),
+        (b"two words", "must hold one word: the token"),
+        (b"two\nlines", "must hold one word: the token"),
+        (b"\xff", "'ascii' codec can't decode"),
+    ],
+)
+def test_a_bad_secret_is_refused_without_showing_it(tmp_path, content, reason):
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DoorError) as refusal:
+        read_secret(str(path))
+    assert str(refusal.value).startswith(f"{path}: {reason}")
+    assert "two" not in str(refusal.value)
+
+
+def test_bad_files_for_tls_are_named(tmp_path, authority):
+    (tmp_path / "empty").touch()
+    certificate, _ = authority.signed("edge")
+    for agent, message in (
+        (Agent(ca_file="/no/ca"), "ca_file /no/ca: No such file or directory"),
+        (Agent(ca_file=str(tmp_path / "empty")), f"ca_file {tmp_path}/empty: "),
+        (
+            Agent(client_cert=str(certificate), client_key="/no/key"),
+            f"client_cert {certificate}, client_key /no/key: No such file or directory",
+        ),
+    ):
+        with pytest.raises(DoorError) as refusal:
+            tls_context(agent)
+        assert str(refusal.value).startswith(message)
+        assert "\n" not in str(refusal.value)
