@@ -1,1 +1,1 @@
-"""The edge daemon: kernel maps to flows, sketches, verdicts, forecasts, plans and batches."""
+"""The edge daemon: kernel maps to flows, sketches, plans and batches."""

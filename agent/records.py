@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from wire.batch import Batch
 
 Array = npt.NDArray[np.void]
 
@@ -102,10 +105,42 @@ class Counters:
     filtered: npt.NDArray[np.uint64]
     by_class: npt.NDArray[np.uint64]  # (slots, hooks, classes 8, units)
 
+    @classmethod
+    def none(cls, slots: int = 64) -> Counters:
+        """Nothing counted yet."""
+        names = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
+        return cls(
+            **{name: np.zeros((slots, 2, 3), np.uint64) for name in names},
+            by_class=np.zeros((slots, 2, 8, 3), np.uint64),
+        )
+
+    def arrays(self) -> tuple[npt.NDArray[np.uint64], ...]:
+        """Every array, in the fields' order."""
+        return (
+            self.seen,
+            self.flows,
+            self.overflow,
+            self.non_ip,
+            self.unparsed,
+            self.filtered,
+            self.by_class,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A moment, and what the shell knows at it."""
+
+    now_ns: int  # monotonic
+    unix_offset_ns: int  # unix time minus monotonic time
+    closing: bool = False  # walk and close the batch now, whatever is due
+    final: bool = False  # and end every flow
+    health: Mapping[str, int | float | str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """What one step decided; the daemon carries it out."""
 
-    batch: bytes | None = None
-    notes: tuple[str, ...] = field(default=())
+    batch: Batch | None = None
+    notes: tuple[str, ...] = ()

@@ -7,10 +7,21 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from agent.capture.layout import CLASSES, HOOKS, KEY_FAMILY, SLOTS, STATE_FORWARD_IS_LOW
+from agent.capture.layout import (
+    CLASSES,
+    CLOSING_ASKED,
+    CLOSING_DONE,
+    HOOKS,
+    KEY_FAMILY,
+    OUTCOMES,
+    SLOTS,
+    STATE_FORWARD_IS_LOW,
+)
 from agent.records import FLOW_DELTA, Counters
 
 Array = npt.NDArray[Any]
+
+ASKED: Final = CLOSING_ASKED
 
 _SLOT_MASK: Final = np.uint64(0xFFFF0000FFFFFFFF)
 _FACTORS: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -100,3 +111,37 @@ def counters(raw: Array, live: Array) -> Counters:
         filtered=volumes(raw["filtered"]),
         by_class=by_class.reshape(SLOTS, HOOKS, CLASSES, 3),
     )
+
+
+def ended(raw: Array) -> Array:
+    """What closed flows had counted (layout.COUNTERS): uint64 (SLOTS, HOOKS, 3)."""
+    return volumes(raw["ended"])
+
+
+def closed_rows(entries: Array) -> Array:
+    """Last rows (FLOW_DELTA, times monotonic) of the ring entries that were closed."""
+    done = entries[entries["status"] == CLOSING_DONE]
+    out = rows(np.ascontiguousarray(done["key"]), done["record"])
+    out["ending"] = done["reason"]
+    return out
+
+
+def write_counters(bookmark: Array, counted: Counters) -> None:
+    """Fill a bookmark (layout.BOOKMARK, one row) with everything counted."""
+    outcome = np.stack([getattr(counted, name) for name in OUTCOMES], axis=2)
+    volumes_into(bookmark["outcome"][0], outcome.reshape(SLOTS * HOOKS, len(OUTCOMES), 3))
+    volumes_into(bookmark["by_class"][0], counted.by_class.reshape(-1, CLASSES, 3))
+
+
+def read_counters(bookmark: np.void) -> Counters:
+    """What a bookmark (layout.BOOKMARK) says had been counted."""
+    outcome = volumes(bookmark["outcome"]).reshape(SLOTS, HOOKS, len(OUTCOMES), 3)
+    by_class = volumes(bookmark["by_class"]).reshape(SLOTS, HOOKS, CLASSES, 3)
+    by_name = {name: outcome[:, :, i].copy() for i, name in enumerate(OUTCOMES)}
+    return Counters(**by_name, by_class=by_class.copy())
+
+
+def volumes_into(target: Array, values: Array) -> None:
+    """Write uint64 (..., 3) into an array of layout.VOLUME."""
+    for index, name in enumerate(("frames", "packets", "bytes")):
+        target[name] = values[..., index]

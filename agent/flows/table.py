@@ -21,6 +21,7 @@ class Known:
     packets: Array = field(default_factory=lambda: np.zeros((0, 2), np.uint64))
     bytes: Array = field(default_factory=lambda: np.zeros((0, 2), np.uint64))
     home: Array = field(default_factory=lambda: np.zeros(0, np.bool_))
+    elected: bool = True  # False: home is yet to be decided, after a restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def merge(known: Known, live: Array, ended: Array, unix_offset_ns: int) -> Merge
     position, found = _find(known.id, everything["id"])
     was_home = np.zeros(len(everything), np.bool_)
     was_home[found] = known.home[position[found]]
-    home, home_next = elect(everything, found, was_home)
+    home, home_next = elect(everything, found & known.elected, was_home)
     packets = np.array(everything["total_packets"])
     octets = np.array(everything["total_bytes"])
     following = Known(

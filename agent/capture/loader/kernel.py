@@ -119,17 +119,12 @@ class Kernel:
         bpf.map_read_range(ring, first, answered)
         return answered
 
-    def read_ring(self, first: int, count: int) -> Array:
-        """Entries of the closing ring (dtype CLOSING, at most CHUNK); overwritten later."""
-        entries = self._closing[:count]
-        bpf.map_read_range(self._maps["closing"], first, entries)
-        return entries
-
-    def clear_ring(self, entries: int) -> None:
-        """Forget every entry, before sequences start again."""
+    def ring(self, entries: int) -> Iterator[tuple[int, Array]]:
+        """Index of each chunk's first entry, and the chunk (CLOSING), overwritten later."""
         for first in range(0, entries, CHUNK):
-            count = min(CHUNK, entries - first)
-            bpf.map_update_range(self._maps["closing"], first, np.zeros(count, CLOSING))
+            chunk = self._closing[: min(CHUNK, entries - first)]
+            bpf.map_read_range(self._maps["closing"], first, chunk)
+            yield first, chunk
 
     def set_verdicts(self, verdicts: Array) -> None:
         """Write classes into live records (dtype VERDICT, at most 4,096 rows)."""
@@ -174,10 +169,16 @@ class Kernel:
                 self._maps[name], 0, np.ascontiguousarray(classes, np.uint8)
             )
 
-    def write_bookmark(self, bookmark: Array, reported: Array, max_flows: int) -> None:
-        """Keep what a batch is about to report: BOOKMARK (1,), REPORTED (flows,)."""
+    def write_bookmark(
+        self, bookmark: Array, reported: Array | None, max_flows: int
+    ) -> None:
+        """Keep what a batch is about to report: BOOKMARK (1,), REPORTED (flows,).
+
+        reported None: the list stays as it is.
+        """
         half = int(bookmark["sequence"][0]) % 2
-        bpf.map_update_range(self._maps["reported"], half * max_flows, reported)
+        if reported is not None:
+            bpf.map_update_range(self._maps["reported"], half * max_flows, reported)
         bpf.map_update(self._maps["bookmarks"], half, bookmark)
 
     def bookmarks(self) -> Array:

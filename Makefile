@@ -1,0 +1,89 @@
+# The whole developer interface. Every target installs what it needs; second runs are quick.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+BUILD := build
+CLANG ?= clang-14
+BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I/usr/include/$(shell uname -m)-linux-gnu
+BPF_SOURCES := $(wildcard bpf/*.h) bpf/flow.bpf.c
+PYTEST := $(PYTHON) -m pytest
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# --- setting up -----------------------------------------------------------------------------
+
+setup: $(BUILD)/apt.stamp $(VENV)/stamp bpf native console $(BUILD)/host.stamp ## packages, .venv, BPF objects, console
+
+$(BUILD):
+	@mkdir -p $@
+
+# apt-get only where a package is really missing: it needs root and a network.
+$(BUILD)/apt.stamp: packaging/apt-packages.txt packaging/install-packages.sh | $(BUILD)
+	packaging/install-packages.sh packaging/apt-packages.txt
+	@touch $@
+
+$(VENV)/stamp: pyproject.toml requirements.lock $(BUILD)/apt.stamp
+	test -x $(PYTHON) || /usr/bin/python3 -m venv --system-site-packages $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the kernel side needs of this machine, where root may give it: bpffs, headers for bcc.
+$(BUILD)/host.stamp: packaging/prepare-host.sh $(BUILD)/apt.stamp | $(BUILD)
+	packaging/prepare-host.sh
+	@touch $@
+
+bpf: $(BUILD)/bpf/flow.bpf.o ## the kernel programs
+
+$(BUILD)/bpf/flow.bpf.o: $(BPF_SOURCES) $(BUILD)/apt.stamp
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -c bpf/flow.bpf.c -o $@
+
+native: ## the flow engine for captures
+
+console: $(BUILD)/console.stamp ## the web console
+
+CONSOLE_SOURCES := $(shell find collector/console -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
+$(BUILD)/console.stamp: $(CONSOLE_SOURCES) $(VENV)/stamp | $(BUILD)
+	collector/console/npm.sh ci
+	collector/console/npm.sh run build
+	@touch $@
+
+# --- the main job ---------------------------------------------------------------------------
+
+run: setup ## a router in namespaces with real traffic, agent, collector, console on :8080; IFACE=eth0 watches yours
+	@packaging/prepare-host.sh
+	$(VENV)/bin/weir-lab demo run $(if $(IFACE),--interface $(IFACE)) $(if $(SECONDS_TO_RUN),--seconds $(SECONDS_TO_RUN))
+
+# --- checking -------------------------------------------------------------------------------
+
+check: setup ## ruff, mypy, import-linter, clang-format, shellcheck, console types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/clang-format --dry-run -Werror bpf/*.[ch]
+	shellcheck packaging/*.sh collector/console/*.sh .ci/run
+	collector/console/npm.sh run check
+
+test: setup ## every test that needs no VM
+	@packaging/prepare-host.sh
+	$(PYTEST) tests
+
+test-long: setup ## the same campaigns at full length
+	@packaging/prepare-host.sh
+	WEIR_CAMPAIGN=long WEIR_REQUIRE_ROOT=1 $(PYTEST) -m campaign --timeout=3600 tests
+
+bench: setup ## run benchmarks, one JSON object a line, write docs/benchmarks.md
+	@packaging/prepare-host.sh
+	$(PYTHON) -m benchmarks
+
+clean: ## remove what was built
+	rm -rf $(BUILD) collector/console/dist
+
+.PHONY: help setup bpf native console run check test test-long bench clean

@@ -1,0 +1,96 @@
+"""From settings to a running capture: back end, pins and interfaces."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy.typing as npt
+
+from agent.capture.links import Links
+from agent.capture.loader import libbpf, pins
+from agent.capture.loader.kernel import Kernel
+from agent.capture.loader.pins import BackEnd, CaptureError, Pinned
+from agent.capture.watch import Choice, Watch
+
+OBJECT: Final = "flow.bpf.o"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many flows live at once, and how many end between two batches."""
+
+    flows: int
+    closing: int
+
+    def by_map(self) -> dict[str, int]:
+        """Entries of the maps whose size the operator decides."""
+        return {
+            "flows": self.flows,
+            "samples": self.flows,
+            "reported": 2 * self.flows,
+            "closing": self.closing,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A capture that runs."""
+
+    pinned: Pinned
+    kernel: Kernel
+    links: Links
+    watch: Watch
+    sizes: Sizes  # as the maps were made
+    loader: str
+
+    def close(self) -> None:
+        """Let go; programs and maps go on without us."""
+        self.links.close()
+        self.pinned.close()
+
+
+def object_path() -> Path:
+    """Where the prebuilt object is: beside the installation, or in the build folder."""
+    installed = Path(sys.prefix) / "bpf" / OBJECT
+    built = Path(__file__).resolve().parents[2] / "build" / "bpf" / OBJECT
+    return installed if installed.exists() else built
+
+
+def prebuilt() -> BackEnd:
+    """The libbpf back end. Raises CaptureError where the object is missing."""
+    path = object_path()
+    try:
+        identity = hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise CaptureError(
+            f"{path}: {error.strerror}; reinstall weir-agent, or run: make bpf"
+        ) from error
+    return BackEnd("libbpf", identity, lambda sizes, reuse: libbpf.load(path, sizes, reuse))
+
+
+def open_session(
+    directory: Path,
+    back_end: BackEnd,
+    sizes: Sizes,
+    choice: Choice,
+    classes: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+) -> Session:
+    """Bring programs and maps into the kernel, or adopt them. Raises CaptureError."""
+    pinned = pins.open_or_make(directory, back_end, sizes.by_map())
+    kernel = Kernel(pinned)
+    kernel.set_classes(*classes)
+    made = kernel.sizes()
+    links = Links()
+    watch = Watch(pinned, kernel, links, choice)
+    actual = Sizes(made["flows"], made["closing"])
+    if actual != sizes:
+        pinned.notes.append(
+            f"maps keep their sizes ({actual.flows} flows) until: weir-agent detach"
+        )
+    return Session(pinned, kernel, links, watch, actual, back_end.name)
+
+

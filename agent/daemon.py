@@ -1,0 +1,139 @@
+"""The shell: clock, signals, one TaskGroup; hands outputs to sinks and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from agent import assemble
+from agent.capture.session import Session
+from agent.config import Config
+from agent.notify import Notifier
+from agent.pipeline import Pipeline
+from agent.records import Outputs, Tick
+from agent.ship.parcel import pack
+from agent.ship.spool import AppendRefused, Spool
+
+TICK_S: Final = 1.0
+FINAL_BATCHES: Final = 64
+"""Batches that a stop may need to end every flow: the map's size over the ring's."""
+
+LOG: Final = logging.getLogger("weir.agent")
+
+
+def open_spool(config: Config) -> Spool:
+    """The spool in the data directory. Raises SpoolError."""
+    agent = config.agent
+    return Spool(
+        Path(agent.data_dir) / "spool",
+        max_bytes=agent.buffer_mb << 20,
+        max_age_ns=int(agent.buffer_hours * 3600) * assemble.SECOND_NS,
+    )
+
+
+@dataclass(slots=True)
+class Daemon:
+    """What runs while the agent does."""
+
+    config: Config
+    session: Session
+    spool: Spool
+    pipeline: Pipeline
+    notifier: Notifier = field(default_factory=Notifier)
+    wake_uplink: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    refused: str = ""  # why the pending batch is not on disk yet
+    step_seconds: float = 0.0
+
+    async def run(self) -> None:
+        """Run until a signal asks to stop; then report everything and leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        for note in self.session.pinned.notes:
+            LOG.warning(note)
+        async with asyncio.TaskGroup() as tasks:
+            ticking = tasks.create_task(self._tick_until_stopped())
+            others = [tasks.create_task(task) for task in self._others()]
+            await ticking
+            for task in others:
+                task.cancel()
+        self.notifier.send("STOPPING=1")
+
+    def _others(self) -> list[Any]:
+        return []
+
+    async def _tick_until_stopped(self) -> None:
+        ready = False
+        while not self.stopping.is_set():
+            started = time.monotonic()
+            await self.step()
+            if not ready:
+                ready = True
+                self.notifier.send("READY=1", "STATUS=counting")
+                LOG.info("ready: %s", ", ".join(self._watched()) or "no interface yet")
+            # Fed by the tick, not by a timer: a step that hangs is a failure.
+            self.notifier.send("WATCHDOG=1")
+            rest = max(0.0, TICK_S - (time.monotonic() - started))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), rest)
+        for _ in range(FINAL_BATCHES):
+            await self.step(closing=True, final=True)
+            if self.refused or not len(self.pipeline.live):
+                break
+
+    def _watched(self) -> list[str]:
+        return [item.name for item in self.pipeline.watch.interfaces()]
+
+    async def step(self, *, closing: bool = False, final: bool = False) -> None:
+        """One tick of the pipeline in a thread, and its outputs to where they go."""
+        async with self.busy:
+            started = time.monotonic()
+            outputs = await asyncio.to_thread(self._step, closing, final)
+            self.step_seconds = time.monotonic() - started
+        for note in outputs.notes:
+            LOG.info(note)
+
+    def _step(self, closing: bool, final: bool) -> Outputs:
+        now_ns = time.monotonic_ns()
+        tick = Tick(
+            now_ns=now_ns,
+            unix_offset_ns=time.time_ns() - now_ns,
+            closing=closing,
+            final=final,
+            health=self.pipeline.health(),
+        )
+        outputs = self.pipeline.step(tick)
+        if outputs.batch is not None:
+            self._keep(outputs, time.time_ns())
+        return outputs
+
+    def _keep(self, outputs: Outputs, now_ns: int) -> None:
+        assert outputs.batch is not None
+        try:
+            parcel = pack(outputs.batch, self.config.agent.compression)
+            self.spool.append(parcel, now_ns)
+        except AppendRefused as error:
+            if str(error) != self.refused:
+                self.refused = str(error)
+                LOG.error("batch %d waits: %s", outputs.batch.sequence, error)
+            return
+        self.refused = ""
+        self.pipeline.committed()
+        self.wake_uplink.set()
+
+
+def start(config: Config) -> Daemon:
+    """Open everything a daemon needs. Raises CaptureError, SpoolError."""
+    spool = open_spool(config)
+    session = assemble.session(config)
+    last = spool.last_sequence(session.pinned.boot)
+    pipeline = assemble.pipeline(config, session, last, time.time_ns())
+    return Daemon(config, session, spool, pipeline)
