@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.qos.tree import (
+    HOOK,
     ROOT,
     Change,
     Class,
@@ -79,6 +80,7 @@ class _Family:
             for key, item in held.items()
             if isinstance(item, Qdisc)
         }
+        self.hooks = {key for key in held if key[1:] == ("qdisc", HOOK)}
         self.parents = {key: self._parent(item) for key, item in held.items()}
         self.children: dict[Key, list[Key]] = {}
         for key, parent in self.parents.items():
@@ -88,7 +90,10 @@ class _Family:
     def _parent(self, item: Item) -> Key | None:
         if isinstance(item, Link):
             return None
-        if isinstance(item, Redirect) or item.parent == ROOT:
+        if isinstance(item, Redirect):
+            hook = (item.device, "qdisc", HOOK)
+            return hook if hook in self.hooks else (item.device, "link", 0)
+        if item.parent in (ROOT, HOOK):
             return (item.device, "link", 0)
         if isinstance(item, Class) and item.parent & 0xFFFF == 0:
             return self.handles.get((item.device, item.parent))

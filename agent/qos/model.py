@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agent.qos.tree import (
+    HOOK,
     ROOT,
     Change,
     Class,
@@ -39,7 +40,10 @@ def parent_key(held: State, item: Item) -> Key | None:
     """Return where the item hangs: a class, a qdisc or a device; None for devices."""
     if isinstance(item, Link):
         return None
-    if isinstance(item, Redirect) or item.parent == ROOT:
+    if isinstance(item, Redirect):
+        hook = (item.device, "qdisc", HOOK)
+        return hook if hook in held else (item.device, "link", 0)
+    if item.parent in (ROOT, HOOK):
         return (item.device, "link", 0)
     if isinstance(item, Class) and item.parent & 0xFFFF == 0:
         for key, other in held.items():

@@ -12,6 +12,8 @@ from agent.qos.htb import Direction, Layer, Moves
 from agent.qos.policy import Policy
 from agent.qos.tree import (
     EGRESS_MAJOR,
+    HOOK,
+    HOOK_HANDLE,
     IFB_PREFIX,
     INGRESS_MAJOR,
     ROOT,
@@ -51,6 +53,7 @@ class Abilities:
 
     qdiscs: frozenset[str]
     has_ifb: bool = True
+    redirects_by_filter: bool = True  # an IFB is entered from a clsact hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Found:
 
     link: Link
     mtu: int
+    hook: Qdisc | None = None  # clsact or ingress of somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ def plan(
     shaper = _checked_shaper(target, abilities)
     link = found.link
     items: list[Item] = [_limited(target, link)]
+    hook = found.hook
+    if hook is None and target.ingress_bps and abilities.redirects_by_filter:
+        hook = Qdisc(link.device, HOOK, HOOK_HANDLE, "clsact")
+    items += [hook] if hook is not None else []
     if target.egress_bps:
         out = Direction(link.device, EGRESS_MAJOR, target.egress_bps, egress, moves[0])
         items += _tree(shaper, out, target, abilities, found)

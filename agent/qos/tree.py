@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 ROOT: Final = 0xFFFFFFFF  # TC_H_ROOT
+HOOK: Final = 0xFFFFFFF1  # where clsact sits: no queue, a place for filters
+HOOK_HANDLE: Final = 0xFFFF0000
 TICK_NS: Final = 64  # the kernel keeps bursts in ticks of 64 ns
 RATE_STEP_BPS: Final = 8  # and rates in bytes a second
 
