@@ -9,10 +9,11 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from lab.demo.show import Show, ShowFailed, show
+from lab.demo.show import Show, ShowFailed, show, undo
 from lab.demo.traffic import Traffic, TrafficFailed, Wish, summary
 from lab.netns import world
 from lab.traffic import command as one_end
@@ -80,6 +81,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
+    asyncio.run(undo(options.prefix, teller(options)))
     found = world.down(options.prefix)
     text = f"{options.prefix} is down" if found else f"{options.prefix}: there was nothing"
     _tell(options, {"up": False, "found": found}, text)
@@ -142,11 +144,16 @@ async def _show(options: argparse.Namespace) -> int:
         directory=options.directory,
         wish=wish(options),
     )
+    return await show(order, stop_event(), teller(options))
+
+
+def teller(options: argparse.Namespace) -> Callable[..., None]:
+    """Return what prints one event: a line for people, or an object a line."""
 
     def tell(event: str, text: str, **more: Any) -> None:
         _tell(options, {"event": event, "text": text, **more}, text)
 
-    return await show(order, stop_event(), tell)
+    return tell
 
 
 def wish(options: argparse.Namespace) -> Wish:
@@ -156,7 +163,7 @@ def wish(options: argparse.Namespace) -> Wish:
         options.rate,
         options.seed,
         tuple(options.classes),
-        options.progress or 5.0,
+        options.progress or 2.0,
     )
 
 

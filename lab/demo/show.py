@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 
 from lab.demo.settings import CONFIG, Site, generated
 from lab.demo.traffic import Traffic, Wish, summary
-from lab.netns import processes, state, world
+from lab.netns import namespace, processes, state, world
 from lab.netns.processes import Child
 from lab.netns.relay import relay
 
-HOME: Final = Path("/var/lib/weir-lab")
 READY_S: Final = 60.0
 """An embedded store takes some seconds to open; bcc takes as long to compile."""
 
@@ -28,6 +26,7 @@ PROGRESS_S: Final = 5.0
 SECRET: Final = re.compile(r"\bweir_[A-Za-z0-9_-]{20,}")
 
 Tell = Callable[..., None]
+T = TypeVar("T")
 
 
 class ShowFailed(Exception):
@@ -49,43 +48,70 @@ class Show:
 async def show(order: Show, stop: asyncio.Event, tell: Tell) -> int:
     """Run everything until `stop`, the end of the time, or a failure; leave nothing."""
     _check(order)
+    working = asyncio.ensure_future(_work(order, tell))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not working.done():
+        tell("stopping", "stopping")
+        working.cancel()
+    stopping.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    return 0
+
+
+async def _work(order: Show, tell: Tell) -> None:
     site = _site(order)
-    await undo(order.prefix, site)
+    await undo(order.prefix, tell, site)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_down, order.prefix, tell)
         space = await _place(order, site, tell)
-        collector = await stack.enter_async_context(_collector(site, tell))
+        collector = await stack.enter_async_context(_collector(order.prefix, site, tell))
         if space:
             await stack.enter_async_context(relay(space, site.agent_port))
-        agent = await stack.enter_async_context(_agent(site, space, tell))
-        ends: list[Awaitable[Any]] = [stop.wait(), _ended(collector), _ended(agent)]
+        agent = await stack.enter_async_context(_agent(order.prefix, site, space, tell))
+        ends: list[Awaitable[Any]] = [_ended(collector), _ended(agent)]
         traffic = None
         if space:
-            plan = await asyncio.to_thread(world.standing, order.prefix)
+            plan = await _whole(world.standing, order.prefix)
             traffic = await stack.enter_async_context(Traffic(plan, order.wish))
             ends.append(traffic.finished())
         else:
             ends.append(asyncio.sleep(order.wish.seconds))
         tell("ready", f"console: {site.url}  (Ctrl-C ends everything)", url=site.url)
         await _until(ends, lambda: _progress(agent, traffic, tell))
-        tell("stopping", "stopping")
-    return 0
+        tell("stopping", "the time is over")
 
 
-async def undo(prefix: str, site: Site | None = None) -> None:
+async def undo(prefix: str, tell: Tell, site: Site | None = None) -> None:
     """Detach what an agent of an earlier run has left in the kernel."""
     known = state.load(prefix)
     directories = [Path(path) for path in known.directories] if known else []
     if site is not None:
         directories.append(site.directory)
+    router = f"{prefix}-router"
+    space = router if namespace.exists(router) else ""
     for directory in directories:
         if (directory / CONFIG).exists():
-            await _command("detach", "agent", "detach", "-c", str(directory / CONFIG))
+            await _detach(directory / CONFIG, space, tell)
+
+
+async def _whole(work: Callable[..., T], *arguments: Any) -> T:
+    """Do blocking work to its end, also when we are cancelled: half a lab helps nobody."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _check(order: Show) -> None:
     if order.interface and order.interface not in [n for _, n in socket.if_nameindex()]:
         raise ShowFailed(f"{order.interface}: no such interface: `ip link` lists them")
+    known = state.load(order.prefix)
+    if known and any(state.is_alive(process) for process in known.processes):
+        raise ShowFailed(f"{order.prefix} is at work: stop it first, or give --prefix")
     for port in (order.port, order.port + 1):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -99,7 +125,7 @@ def _check(order: Show) -> None:
 
 def _site(order: Show) -> Site:
     return Site(
-        directory=(order.directory or HOME / order.prefix).absolute(),
+        directory=(order.directory or state.STORAGE / order.prefix).absolute(),
         port=order.port,
         pins=Path("/sys/fs/bpf") / order.prefix,
         switch_id=socket.gethostname() if order.interface else order.prefix,
@@ -111,7 +137,7 @@ async def _place(order: Show, site: Site, tell: Tell) -> str:
     space = ""
     interfaces: tuple[str, ...] = (order.interface,)
     if not order.interface:
-        plan = await asyncio.to_thread(world.up, order.prefix, order.hosts)
+        plan = await _whole(world.up, order.prefix, order.hosts)
         space, interfaces = plan.router, ("lan0", "wan0")
         tell("up", f"{order.prefix} is up: {len(plan.hosts)} clients, router, server")
     known = state.load(order.prefix) or state.State(order.prefix)
@@ -125,19 +151,22 @@ async def _place(order: Show, site: Site, tell: Tell) -> str:
 
 
 async def _down(prefix: str, tell: Tell) -> None:
-    await asyncio.to_thread(world.down, prefix)
+    await _whole(world.down, prefix)
     tell("down", f"{prefix} is down, nothing is left")
 
 
 @asynccontextmanager
-async def _collector(site: Site, tell: Tell) -> AsyncIterator[Child]:
+async def _collector(prefix: str, site: Site, tell: Tell) -> AsyncIterator[Child]:
     config = str(site.config)
     log = site.directory / "collector.log"
     child = await processes.start(
         "collector", processes.module("collector", "run", "-c", config), log=log
     )
+    state.remember_process(prefix, child.pid, child.what)
     try:
-        await _ready(child, f"{site.url}/health")
+        await _until(
+            [_within(_healthy(f"{site.url}/health"), child), _ended(child)], lambda: None
+        )
         words = ("token", "add", "--agent", site.switch_id, "-c", config)
         told = await _command("token", "collector", *words)
         secret = SECRET.search(told)
@@ -152,39 +181,53 @@ async def _collector(site: Site, tell: Tell) -> AsyncIterator[Child]:
 
 
 @asynccontextmanager
-async def _agent(site: Site, space: str, tell: Tell) -> AsyncIterator[Child]:
-    config = str(site.config)
+async def _agent(prefix: str, site: Site, space: str, tell: Tell) -> AsyncIterator[Child]:
     log = site.directory / "agent.log"
-    child = await processes.start(
-        "agent", processes.module("agent", "run", "-c", config), space=space, log=log
-    )
+    async with processes.announcements(site.directory / "notify") as ready:
+        child = await processes.start(
+            "agent",
+            processes.module("agent", "run", "-c", str(site.config)),
+            space=space,
+            log=log,
+            more={"NOTIFY_SOCKET": str(site.directory / "notify")},
+        )
+        state.remember_process(prefix, child.pid, child.what)
+        try:
+            await _until([_within(ready.wait(), child), _ended(child)], lambda: None)
+            tell("agent", f"agent runs{f' in {space}' if space else ''}, log {log}")
+            yield child
+        finally:
+            await child.stop()
+            await _detach(site.config, space, tell)
+
+
+async def _detach(config: Path, space: str, tell: Tell) -> None:
     try:
-        await _ready(child, "http://agent/health", site.agent_socket)
-        tell("agent", f"agent runs{f' in {space}' if space else ''}, log {log}")
-        yield child
-    finally:
-        await child.stop()
-        await _command("detach", "agent", "detach", "-c", config, space=space)
+        await _command("detach", "agent", "detach", "-c", str(config), space=space)
+    except ShowFailed as failure:
+        tell("detach", str(failure))
 
 
-async def _ready(child: Child, url: str, path: Path | None = None) -> None:
-    """Wait until a daemon says that it is well. ShowFailed: it ended, or takes too long."""
-    connector = aiohttp.UnixConnector(str(path)) if path else aiohttp.TCPConnector()
-    deadline = time.monotonic() + READY_S
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=aiohttp.ClientTimeout(total=2)
-    ) as session:
-        while time.monotonic() < deadline:
-            if child.process.returncode is not None:
-                raise _died(child)
-            try:
+async def _healthy(url: str) -> None:
+    """Wait until a daemon says that it is well."""
+    timeout = aiohttp.ClientTimeout(total=2)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        while True:
+            with suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with session.get(url) as response:
                     if response.status == 200:
                         return
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                pass
             await asyncio.sleep(0.1)
-    raise ShowFailed(f"{child.what}: not ready after {READY_S:.0f} s\n{child.last_words()}")
+
+
+async def _within(waiting: Awaitable[Any], child: Child) -> None:
+    try:
+        async with asyncio.timeout(READY_S):
+            await waiting
+    except TimeoutError:
+        raise ShowFailed(
+            f"{child.what}: not ready after {READY_S:.0f} s\n{child.last_words()}"
+        ) from None
 
 
 async def _ended(child: Child) -> None:
@@ -202,7 +245,8 @@ async def _command(what: str, program: str, *words: str, space: str = "") -> str
     child = await processes.start(what, processes.module(program, *words), space=space)
     try:
         lines = [line async for line in child.lines()]
-        status = await asyncio.wait_for(child.process.wait(), READY_S)
+        async with asyncio.timeout(READY_S):
+            status = await child.process.wait()
     finally:
         await child.stop()
     if status != 0:

@@ -48,7 +48,8 @@ class Traffic:
     async def __aenter__(self) -> Traffic:
         async with AsyncExitStack() as stack:
             server = await self._start("server", self._plan.server, stack, "serve")
-            await asyncio.wait_for(self._heard("server"), READY_S)
+            async with asyncio.timeout(READY_S):
+                await self._heard("server")
             for number, host in enumerate(self._plan.hosts):
                 name = host.space.removeprefix(f"{self._plan.prefix}-")
                 child = await self._start(name, host.space, stack, "drive", number)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from lab.netns import namespace
@@ -25,6 +27,9 @@ class Child:
         self.what = what
         self.process = process
         self._log = log
+        self._handle: int | None = None
+        with suppress(ProcessLookupError):
+            self._handle = os.pidfd_open(process.pid)
 
     @property
     def pid(self) -> int:
@@ -39,15 +44,24 @@ class Child:
 
     async def stop(self) -> int:
         """Ask it to end, then insist; return its exit status, negative for a signal."""
-        if self.process.returncode is None:
+        try:
+            if self.process.returncode is None:
+                self._signal(signal.SIGTERM)
+                async with asyncio.timeout(GRACE_S):
+                    await self.process.wait()
+        except TimeoutError:
+            self._signal(signal.SIGKILL)
+        status = await self.process.wait()
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+        return status
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Not process.terminate(): it collects an ended child behind asyncio's back.
+        if self._handle is not None:
             with suppress(ProcessLookupError):
-                self.process.terminate()
-            try:
-                await asyncio.wait_for(self.process.wait(), GRACE_S)
-            except TimeoutError:
-                with suppress(ProcessLookupError):
-                    self.process.kill()
-        return await self.process.wait()
+                signal.pidfd_send_signal(self._handle, number)
 
     def last_words(self) -> str:
         """Return the end of its log."""
@@ -63,19 +77,21 @@ async def start(
     *,
     space: str = "",
     log: Path | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Child:
     """Start a command, in a namespace when one is named.
 
-    Its output goes to the log, else errors are shown and stdout is there for lines(). The
-    process gets SIGTERM when this one dies, however that happens, and no Ctrl-C of its own:
-    who started it decides the order in which things end.
+    Its output goes to the log, else errors are shown and stdout is there for lines(); more
+    is added to its environment. The process gets SIGTERM when this one dies, however that
+    happens, and no Ctrl-C of its own: who started it decides the order in which things end.
     """
     if space:
         command = namespace.enter_command(space, command)
     command = ["setpriv", "--pdeathsig", "TERM", "--", *command]
+    settings = environment() | dict(more or {})
     if log is None:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=PIPE, env=environment(), start_new_session=True
+            *command, stdin=DEVNULL, stdout=PIPE, env=settings, start_new_session=True
         )
         return Child(what, process, None)
     with log.open("ab") as file:
@@ -84,10 +100,37 @@ async def start(
             stdin=DEVNULL,
             stdout=file,
             stderr=file,
-            env=environment(),
+            env=settings,
             start_new_session=True,
         )
     return Child(what, process, log)
+
+
+@asynccontextmanager
+async def announcements(path: Path) -> AsyncIterator[asyncio.Event]:
+    """Stand in for systemd at a NOTIFY_SOCKET: the event is set once READY=1 has come."""
+    _gone(path)
+    ready = asyncio.Event()
+    with socket.socket(
+        socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+    ) as listener:
+        listener.bind(str(path))
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            if b"READY=1" in listener.recv(4096).split(b"\n"):
+                ready.set()
+
+        loop.add_reader(listener, heard)
+        try:
+            yield ready
+        finally:
+            loop.remove_reader(listener)
+            _gone(path)
+
+
+def _gone(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def module(name: str, *arguments: str) -> list[str]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 DIRECTORY = Path("/run/weir-lab")
+STORAGE = Path("/var/lib/weir-lab")
+"""Where a lab may keep what is too big for memory."""
 
 
 @dataclass
@@ -54,11 +56,12 @@ def save(state: State) -> None:
 
 
 def forget(prefix: str) -> None:
-    """Remove the state and its lock; the directory too when no other lab uses it."""
+    """Remove the state and its lock; the directories too when no other lab uses them."""
     for suffix in (".json", ".new", ".lock"):
         state_path(prefix).with_suffix(suffix).unlink(missing_ok=True)
-    with suppress(OSError):
-        DIRECTORY.rmdir()
+    for directory in (DIRECTORY, STORAGE):
+        with suppress(OSError):
+            directory.rmdir()
 
 
 @contextmanager

@@ -82,4 +82,5 @@ class Talk:
     async def ask(self, data: bytes, patience_s: float) -> None:
         """Send and wait for an answer. TimeoutError."""
         self.send(data)
-        await asyncio.wait_for(self.ear.heard.wait(), patience_s)
+        async with asyncio.timeout(patience_s):
+            await self.ear.heard.wait()

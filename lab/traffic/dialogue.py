@@ -52,7 +52,8 @@ async def _say(writer: asyncio.StreamWriter, data: bytes, count: Count) -> None:
 
 
 async def _hear(reader: asyncio.StreamReader, count: Count) -> None:
-    line = await asyncio.wait_for(reader.readline(), ANSWER_S)
+    async with asyncio.timeout(ANSWER_S):
+        line = await reader.readline()
     if not line:
         raise ConnectionResetError("the server hung up")
     count.received_bytes += len(line)

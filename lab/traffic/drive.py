@@ -62,7 +62,7 @@ async def drive(
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(
-                _repeat(kind, places, rate_bps, seed, tally[kind.traffic_class])
+                _repeat(kind, places, rate_bps, seed, tally[kind.traffic_class], stop)
             )
             for kind in wanted
         ]
@@ -72,12 +72,17 @@ async def drive(
 
 
 async def _repeat(
-    kind: Kind, places: Sequence[Place], rate_bps: float, seed: int, count: Count
+    kind: Kind,
+    places: Sequence[Place],
+    rate_bps: float,
+    seed: int,
+    count: Count,
+    stop: asyncio.Event,
 ) -> None:
     chance = random.Random(f"{seed}/{kind.name}")
     # Families take turns; neighbours in seed and in the table begin with different ones.
     turn = seed + [known.name for known in KINDS].index(kind.name)
-    while True:
+    while not stop.is_set():
         turn += 1
         place = places[turn % len(places)]
         rate = max(rate_bps * kind.share, VOICE_BPS)

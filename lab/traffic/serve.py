@@ -77,4 +77,5 @@ async def _offer(
 async def _close(server: asyncio.Server) -> None:
     server.close()
     with suppress(TimeoutError):
-        await asyncio.wait_for(server.wait_closed(), GOODBYE_S)
+        async with asyncio.timeout(GOODBYE_S):
+            await server.wait_closed()

@@ -75,7 +75,8 @@ static int weir_capture_begin(struct weir_capture *capture, const __u8 **positio
 		capture->known = 1;
 		return WEIR_CAPTURE_FRAME;
 	}
-	capture->swapped = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1 || magic == 0x34cdb2a1;
+	capture->swapped =
+		magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1 || magic == 0x34cdb2a1;
 	magic = weir_read32(bytes, capture->swapped);
 	capture->record_bytes = 16;
 	if (magic == 0xa1b23c4d)
@@ -124,7 +125,8 @@ static __u64 weir_block_time(const struct weir_capture_interface *interface, __u
 	int power = interface->resolution & 0x7f;
 
 	if (interface->resolution & 0x80)
-		return offset_ns + (power < 64 ? (__u64)(wide * 1000000000ULL >> power) : 0);
+		return offset_ns +
+		       (power < 64 ? (__u64)(wide * 1000000000ULL >> power) : 0);
 	for (; power < 9; power++)
 		wide *= 10;
 	for (; power > 9; power--)
@@ -149,9 +151,9 @@ static void weir_block_options(const struct weir_capture *capture, const __u8 *b
 			__u64 first = weir_read32(bytes, capture->swapped);
 			__u64 second = weir_read32(bytes + 4, capture->swapped);
 
-			interface->offset_seconds = (__s64)(
-				capture->swapped ? first << 32 | second
-						 : second << 32 | first);
+			interface->offset_seconds =
+				(__s64)(capture->swapped ? first << 32 | second
+							 : second << 32 | first);
 		}
 		length = (length + 3) & ~3U;
 		if (length > (__u64)(end - bytes))
@@ -166,7 +168,8 @@ static int weir_block_interface(struct weir_capture *capture, const __u8 *body,
 	struct weir_capture_interface *interface;
 
 	if (length < 8)
-		return weir_capture_bad(capture, "a pcapng interface block that is too short");
+		return weir_capture_bad(capture,
+					"a pcapng interface block that is too short");
 	if (capture->interfaces >= WEIR_INTERFACES_LIMIT)
 		return weir_capture_bad(capture, "more than 4096 interfaces in a section");
 	interface = &capture->interface[capture->interfaces++];
@@ -191,15 +194,16 @@ static int weir_block_packet(struct weir_capture *capture, const __u8 *body, __u
 	number = type == 2 ? weir_read16(body, capture->swapped)
 			   : weir_read32(body, capture->swapped);
 	if (number >= capture->interfaces)
-		return weir_capture_bad(capture, "a packet of an interface never described");
+		return weir_capture_bad(capture,
+					"a packet of an interface never described");
 	interface = &capture->interface[number];
 	ticks = (__u64)weir_read32(body + 4, capture->swapped) << 32 |
 		weir_read32(body + 8, capture->swapped);
 	frame->captured = weir_read32(body + 12, capture->swapped);
 	if (frame->captured > length - 20)
 		return weir_capture_bad(capture, "a packet longer than its pcapng block");
-	frame->wire = weir_wire_length(weir_read32(body + 16, capture->swapped),
-				       frame->captured);
+	frame->wire =
+		weir_wire_length(weir_read32(body + 16, capture->swapped), frame->captured);
 	frame->bytes = body + 20;
 	frame->link = interface->link;
 	frame->time_ns = capture->latest_ns = weir_block_time(interface, ticks);
@@ -269,14 +273,16 @@ static int weir_capture_block(struct weir_capture *capture, const __u8 **positio
 		}
 		length = weir_read32(bytes + 4, capture->swapped);
 		if (length < 12 || length > WEIR_BLOCK_LIMIT)
-			return weir_capture_bad(capture, "a pcapng block of no sane length");
+			return weir_capture_bad(capture,
+						"a pcapng block of no sane length");
 		length = (length + 3) & ~3U;
 		if (type != 1 && type != 2 && type != 3 && type != 6) {
 			capture->skip = length;
 			continue;
 		}
 		if (length > WEIR_FRAME_LIMIT + 4096)
-			return weir_capture_bad(capture, "a packet record longer than 16 MiB");
+			return weir_capture_bad(capture,
+						"a packet record longer than 16 MiB");
 		if ((__u64)(end - bytes) < length)
 			return WEIR_CAPTURE_MORE;
 		if (type == 1)
@@ -284,7 +290,8 @@ static int weir_capture_block(struct weir_capture *capture, const __u8 **positio
 		else if (type == 3)
 			result = weir_block_simple(capture, bytes + 8, length - 12, frame);
 		else
-			result = weir_block_packet(capture, bytes + 8, length - 12, type, frame);
+			result = weir_block_packet(capture, bytes + 8, length - 12, type,
+						   frame);
 		if (result == WEIR_CAPTURE_BAD)
 			return result;
 		*position += length;

@@ -78,8 +78,8 @@ static __u64 weir_fragment_name(const struct weir_packet *packet, __u32 identifi
 	__u64 name = (__u64)identification << 8 | packet->protocol;
 
 	for (int i = 0; i < 4; i++)
-		name = weir_mix(name ^ ((__u64)packet->source[i] << 32 |
-					packet->destination[i]));
+		name = weir_mix(name ^
+				((__u64)packet->source[i] << 32 | packet->destination[i]));
 	return name | 1;
 }
 

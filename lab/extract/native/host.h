@@ -14,9 +14,11 @@ struct bpf_spin_lock {
 };
 
 /* How long a silence ends an active period: the kernel's constant, here an option. */
-static _Thread_local unsigned long long weir_idle_threshold_ns;
-#define WEIR_IDLE_NS weir_idle_threshold_ns
+static _Thread_local unsigned long long weir_idle_threshold_ns __attribute__((unused));
 
+#include "../../../bpf/records.h"
+#undef WEIR_IDLE_NS
+#define WEIR_IDLE_NS weir_idle_threshold_ns
 #include "../../../bpf/flow.h"
 
 #define WEIR_LIKELY(x)	 __builtin_expect(!!(x), 1)

@@ -8,7 +8,8 @@
 
 #include "host.h"
 
-#define WEIR_CHUNK 256 /* flows a chunk */
+#define WEIR_CHUNK	256   /* flows a chunk */
+#define WEIR_UNRELEASED 65536 /* flows that ended in this batch, at most */
 
 struct weir_seen {
 	__u64 last_ns;
@@ -38,7 +39,7 @@ static inline void *weir_table_flow(const struct weir_table *table, __u32 index)
 
 static int weir_table_init(struct weir_table *table, __u32 limit, __u32 flow_bytes)
 {
-	__u32 chunks = (limit + WEIR_CHUNK - 1) / WEIR_CHUNK + 1;
+	__u32 chunks = (limit + WEIR_UNRELEASED) / WEIR_CHUNK + 2;
 
 	table->limit = limit;
 	table->flow_bytes = flow_bytes;
@@ -68,6 +69,16 @@ static inline int weir_key_equal(const void *a, const struct weir_key *b)
 	       left[3] == right[3] && left[4] == right[4];
 }
 
+static inline __u64 weir_key_hash(const struct weir_key *key)
+{
+	const __u64 *words = (const __u64 *)key;
+	__u64 hash = 0;
+
+	for (int word = 0; word < 5; word++)
+		hash = weir_mix(hash ^ words[word]);
+	return hash;
+}
+
 /* Position of the key's slot, or of the empty one where it belongs. */
 static inline __u32 weir_table_probe(const struct weir_table *table,
 				     const struct weir_key *key, __u64 hash)
@@ -95,15 +106,12 @@ static int weir_table_grow(struct weir_table *table)
 	/* The low bits of the hash are not kept: they come from the key again. */
 	for (__u32 i = 0; i <= table->mask; i++) {
 		__u64 slot = table->slots[i];
-		const __u64 *words;
-		__u64 hash = 0;
+		__u64 hash;
 		__u32 at;
 
 		if (!(__u32)slot)
 			continue;
-		words = weir_table_flow(table, (__u32)slot - 1);
-		for (int word = 0; word < 5; word++)
-			hash = weir_mix(hash ^ words[word]);
+		hash = weir_key_hash(weir_table_flow(table, (__u32)slot - 1));
 		for (at = (__u32)hash & mask; (__u32)slots[at]; at = (at + 1) & mask)
 			;
 		slots[at] = slot;
@@ -112,16 +120,6 @@ static int weir_table_grow(struct weir_table *table)
 	table->slots = slots;
 	table->mask = mask;
 	return 0;
-}
-
-static inline __u64 weir_key_hash(const struct weir_key *key)
-{
-	const __u64 *words = (const __u64 *)key;
-	__u64 hash = 0;
-
-	for (int word = 0; word < 5; word++)
-		hash = weir_mix(hash ^ words[word]);
-	return hash;
 }
 
 /* A zeroed flow under the key, in the empty slot at; its index, or -1: no memory. */
@@ -141,9 +139,8 @@ static __s64 weir_table_insert(struct weir_table *table, const struct weir_key *
 	} else {
 		index = table->made;
 		if (index / WEIR_CHUNK >= table->chunks) {
-			__u8 *chunk = aligned_alloc(64, ((size_t)WEIR_CHUNK *
-								 table->flow_bytes +
-							 63) & ~63ULL);
+			__u8 *chunk = aligned_alloc(
+				64, ((size_t)WEIR_CHUNK * table->flow_bytes + 63) & ~63ULL);
 
 			if (!chunk)
 				return -1;
@@ -161,14 +158,11 @@ static __s64 weir_table_insert(struct weir_table *table, const struct weir_key *
 	return index;
 }
 
-/* Forget the flow in the slot at; what followed it in its run moves up. */
-static void weir_table_remove_at(struct weir_table *table, __u32 at)
+/* Empty the slot at; what followed it in its run moves up. */
+static void weir_table_clear(struct weir_table *table, __u32 at)
 {
-	__u32 index = (__u32)table->slots[at] - 1, hole = at;
+	__u32 hole = at;
 
-	table->seen[index].used = 0;
-	table->spare[table->spares++] = index;
-	table->count--;
 	for (;;) {
 		__u64 slot;
 		__u32 home;
@@ -187,7 +181,8 @@ static void weir_table_remove_at(struct weir_table *table, __u32 at)
 	table->slots[hole] = 0;
 }
 
-static void weir_table_remove(struct weir_table *table, __u32 index)
+/* The key leads here no more; the flow itself stays until it is released. */
+static void weir_table_unlink(struct weir_table *table, __u32 index)
 {
 	const struct weir_key *key = weir_table_flow(table, index);
 	__u64 hash = weir_key_hash(key);
@@ -195,7 +190,14 @@ static void weir_table_remove(struct weir_table *table, __u32 index)
 
 	while ((__u32)table->slots[at] != index + 1)
 		at = (at + 1) & table->mask;
-	weir_table_remove_at(table, at);
+	weir_table_clear(table, at);
+	table->seen[index].used = 0;
+	table->count--;
+}
+
+static inline void weir_table_release(struct weir_table *table, __u32 index)
+{
+	table->spare[table->spares++] = index;
 }
 
 #endif

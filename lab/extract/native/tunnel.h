@@ -150,7 +150,8 @@ static void weir_tunnels(const struct weir_frame *frame, struct weir_packet *pac
 
 	for (int depth = 0; depth < WEIR_TUNNEL_DEPTH; depth++) {
 		struct weir_packet within;
-		struct weir_cursor_bytes cursor = {frame->bytes, frame->bytes + frame->captured};
+		struct weir_cursor_bytes cursor = {frame->bytes,
+						   frame->bytes + frame->captured};
 		__u32 offset;
 		__u16 type;
 
