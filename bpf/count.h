@@ -105,6 +105,7 @@ static __always_inline void count(const struct weir_interface *interface,
 		weir_volume_add(&sums->filtered, volume);
 		return;
 	}
+	work->sight.one_way = !!(interface->flags & WEIR_INTERFACE_UNIDIRECTIONAL);
 	work->sight.from_low =
 		weir_flow_key(&work->packet, interface->slot,
 			      interface->flags & WEIR_INTERFACE_UNIDIRECTIONAL, &work->key);

@@ -17,6 +17,7 @@ struct weir_sight {
 	__u32 segment_bytes;	   /* payload of a full segment, 0: not merged */
 	__u8 hook;		   /* enum weir_hook */
 	__u8 from_low;		   /* the source is the key's low end */
+	__u8 one_way;		   /* the key holds one direction: nothing to orient */
 };
 
 static __always_inline void weir_volume_add(struct weir_volume *sum,
@@ -242,6 +243,17 @@ static __always_inline void weir_flow_tcp(struct weir_record *record, __u32 orie
 		weir_flow_rtt(record, orientation, packet, sight->now_ns);
 }
 
+/* Forward is the first packet's direction, unless that packet is the answer to a SYN. */
+static __always_inline __u8 weir_forward_is_low(const struct weir_packet *packet,
+						const struct weir_sight *sight)
+{
+	__u8 answer = 1 << WEIR_SYN | 1 << WEIR_ACK;
+
+	if (!sight->one_way && (packet->tcp_flags & answer) == answer)
+		return !sight->from_low;
+	return sight->from_low;
+}
+
 static __always_inline void weir_flow_begin(struct weir_record *record,
 					    const struct weir_packet *packet,
 					    const struct weir_sight *sight)
@@ -253,7 +265,7 @@ static __always_inline void weir_flow_begin(struct weir_record *record,
 	record->vlan = packet->vlan;
 	record->icmp_type = packet->icmp_type;
 	record->icmp_code = packet->icmp_code;
-	record->state |= sight->from_low ? WEIR_STATE_FORWARD_IS_LOW : 0;
+	record->state |= weir_forward_is_low(packet, sight) ? WEIR_STATE_FORWARD_IS_LOW : 0;
 }
 
 static __always_inline void weir_direction_begin(struct weir_direction *direction,
