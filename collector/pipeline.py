@@ -15,12 +15,21 @@ import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from collector.ingest import entry, understand
 from collector.ingest.journal import Journal, JournalError
-from collector.records import Accepted, Arrival, BatchId, Busy, Position, Receipt, Refused
+from collector.records import (
+    Accepted,
+    Arrival,
+    BatchId,
+    Busy,
+    Counts,
+    Position,
+    Receipt,
+    Refused,
+)
 from collector.state.control import Control
 from collector.store import rows, tables
 from collector.store.store import Store
@@ -52,21 +61,6 @@ class Threads:
     async def run(self, pool: Executor, work: Callable[..., T], *arguments: Any) -> T:
         """Run work on a pool and wait for its result."""
         return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened to uploads; the metrics page shows it."""
-
-    stored: int = 0
-    duplicate: int = 0
-    busy: int = 0
-    refused: dict[int, int] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
-    store_errors: int = 0
-    replayed: int = 0
-    restamped: int = 0
-    commit_groups: int = 0
 
 
 @dataclass(slots=True)
@@ -114,8 +108,7 @@ class Intake:
                 self.threads.decode, understand_arrival, arrival, self.decoded_bytes_max
             )
         except Refused as refusal:
-            count = self.counts.refused
-            count[refusal.status] = count.get(refusal.status, 0) + 1
+            self.counts.refuse(refusal.status)
             raise
 
     async def submit(self, accepted: Accepted) -> Receipt:
@@ -220,8 +213,7 @@ class Intake:
         group: list[tuple[Position, int, Accepted]] = []
         size = 0
         for item in self._durable:
-            place = (item[0].segment, item[0].offset)
-            if upto is not None and place > (upto.segment, upto.offset):
+            if upto is not None and item[0] > upto:
                 break
             if (
                 upto is None
@@ -294,8 +286,8 @@ class Intake:
 
     def _count(self) -> None:
         """Fill the counters that live in memory only."""
-        found = self.store.query("SELECT count() AS sketches FROM {db}.sketches", {})
-        self.total_sketches = int(found[0]["sketches"])
+        (found,) = self.store.query("SELECT count() AS sketches FROM {db}.sketches", {})
+        self.total_sketches = int(found["sketches"])
         names = self.store.query(
             "SELECT DISTINCT endpoint_id FROM {db}.sketches LIMIT 500000", {}
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 CLASS_NAMES: Final = (
@@ -86,6 +86,25 @@ class Receipt:
     total_sketches: int
 
 
+@dataclass(slots=True)
+class Counts:
+    """What happened to uploads; the metrics page shows it."""
+
+    stored: int = 0
+    duplicate: int = 0
+    busy: int = 0
+    refused: dict[int, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    store_errors: int = 0
+    replayed: int = 0
+    restamped: int = 0
+    commit_groups: int = 0
+
+    def refuse(self, status: int) -> None:
+        """Count an upload that was answered with this HTTP status."""
+        self.refused[status] = self.refused.get(status, 0) + 1
+
+
 class Busy(Exception):
     """Nothing was stored; the sender should come back after some seconds."""
 
@@ -103,7 +122,7 @@ class Refused(Exception):
         self.facts = facts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place in the journal: segment number and byte offset behind an entry."""
 

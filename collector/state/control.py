@@ -9,6 +9,7 @@ from collector.state.alerts import Alerts
 from collector.state.database import Database
 from collector.state.ledger import Ledger
 from collector.state.registry import Registry
+from collector.state.rules import Rules
 from collector.state.schema import MIGRATIONS
 from collector.state.tokens import Tokens
 from collector.state.users import Users
@@ -24,6 +25,7 @@ class Control:
         self.users = Users(self.database)
         self.tokens = Tokens(self.database)
         self.registry = Registry(self.database)
+        self.rules = Rules(self.database)
         self.alerts = Alerts(self.database)
         self.ledger = Ledger(self.database)
 

@@ -55,6 +55,12 @@ CREATE TABLE system_alerts (
     created_at INTEGER NOT NULL, resolved_at INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX alerts_open ON system_alerts (resolved, created_at);
+CREATE TABLE qos_rules (
+    id INTEGER PRIMARY KEY, traffic_type TEXT NOT NULL UNIQUE, priority INTEGER NOT NULL,
+    min_bandwidth REAL NOT NULL, max_bandwidth REAL NOT NULL, dscp INTEGER NOT NULL,
+    enabled INTEGER NOT NULL DEFAULT 1, created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+);
 CREATE TABLE collectors (
     collector_id TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,
     host TEXT NOT NULL,

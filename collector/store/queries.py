@@ -12,9 +12,10 @@ from typing import Any, Final
 Query = tuple[str, dict[str, Any]]
 
 WITHIN: Final = (
-    "start >= fromUnixTimestamp64Milli({start_ms:Int64}) "
-    "AND start < fromUnixTimestamp64Milli({end_ms:Int64})"
+    "t.start >= fromUnixTimestamp64Milli({start_ms:Int64}) "
+    "AND t.start < fromUnixTimestamp64Milli({end_ms:Int64})"
 )
+"""t is the table in every query: without it, ClickHouse takes an alias for its column."""
 UNIT_SUMS: Final = "sum(frames) AS frames, sum(packets) AS packets, sum(bytes) AS bytes"
 GROUPS: Final = {
     "class": "class",
@@ -52,9 +53,9 @@ def where(span: tuple[int, int], filters: Mapping[str, tuple[str, Any]]) -> Quer
         name = f"is_{column}"
         values[name] = value
         if isinstance(value, list):
-            clauses.append(f"{column} IN {{{name}:Array({sql_type})}}")
+            clauses.append(f"t.{column} IN {{{name}:Array({sql_type})}}")
         else:
-            clauses.append(f"{column} = {{{name}:{sql_type}}}")
+            clauses.append(f"t.{column} = {{{name}:{sql_type}}}")
     return "WHERE " + " AND ".join(clauses), values
 
 
@@ -66,7 +67,7 @@ def totals(
     values |= {"step_ms": step_ms}
     return (
         f"SELECT intDiv(toUnixTimestamp64Milli(start), {{step_ms:Int64}}) AS bucket, "
-        f"{GROUPS[group]} AS name, {UNIT_SUMS} FROM {{db}}.class_totals {clause} "
+        f"{GROUPS[group]} AS name, {UNIT_SUMS} FROM {{db}}.class_totals AS t {clause} "
         "GROUP BY bucket, name ORDER BY bucket, name LIMIT 200000",
         values,
     )
@@ -86,8 +87,8 @@ def conservation(span: tuple[int, int], filters: Mapping[str, Any]) -> Query:
         for unit in ("frames", "packets", "bytes")
     )
     return (
-        f"SELECT agent, interface, direction, {sums} FROM {{db}}.interface_totals {clause} "
-        "GROUP BY agent, interface, direction "
+        f"SELECT agent, interface, direction, {sums} "
+        f"FROM {{db}}.interface_totals AS t {clause} GROUP BY agent, interface, direction "
         "ORDER BY agent, interface, direction LIMIT 10000",
         values,
     )
@@ -102,12 +103,12 @@ def endpoints(
     values |= {"limit": limit}
     return (
         "SELECT endpoint_id, groupUniqArray(100)(agent) AS agents, "
-        "sum(s.bytes_in) AS bytes_in, sum(s.bytes_out) AS bytes_out, "
-        "sum(s.packets_in) AS packets_in, sum(s.packets_out) AS packets_out, "
-        "sum(s.flow_count) AS flow_count, min(s.first_seen) AS first_seen, "
-        "max(s.last_seen) AS last_seen, groupBitOr(s.active_hours) AS active_hours, "
-        "sumForEach(s.class_bytes) AS class_bytes, count() AS sketches "
-        f"FROM {{db}}.sketches AS s {clause} GROUP BY endpoint_id "
+        "sum(t.bytes_in) AS bytes_in, sum(t.bytes_out) AS bytes_out, "
+        "sum(t.packets_in) AS packets_in, sum(t.packets_out) AS packets_out, "
+        "sum(t.flow_count) AS flow_count, min(t.first_seen) AS first_seen, "
+        "max(t.last_seen) AS last_seen, groupBitOr(t.active_hours) AS active_hours, "
+        "sumForEach(t.class_bytes) AS class_bytes, count() AS sketches "
+        f"FROM {{db}}.sketches AS t {clause} GROUP BY endpoint_id "
         f"ORDER BY {ENDPOINT_SORTS[sort]} DESC, endpoint_id LIMIT {{limit:UInt32}}",
         values,
     )
@@ -123,7 +124,7 @@ def images(
     return (
         "SELECT endpoint_id, base64Encode(sketch_data) AS image, "
         "unique_peers, unique_ports, unique_services "
-        f"FROM {{db}}.sketches {clause} ORDER BY start DESC LIMIT {{limit:UInt32}}",
+        f"FROM {{db}}.sketches AS t {clause} ORDER BY start DESC LIMIT {{limit:UInt32}}",
         values,
     )
 
@@ -135,7 +136,7 @@ def endpoint_timeline(span: tuple[int, int], step_ms: int, endpoint: str) -> Que
     return (
         "SELECT intDiv(toUnixTimestamp64Milli(start), {step_ms:Int64}) AS bucket, "
         "sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(flow_count) AS flows "
-        f"FROM {{db}}.sketches {clause} GROUP BY bucket ORDER BY bucket LIMIT 10000",
+        f"FROM {{db}}.sketches AS t {clause} GROUP BY bucket ORDER BY bucket LIMIT 10000",
         values,
     )
 
@@ -147,24 +148,26 @@ def flows(
     """Sum heavy flows by their key; `either` holds an address or port of either end."""
     clause, values = where(span, filters)
     if either.get("address"):
-        clause += " AND (source = {address:IPv6} OR destination = {address:IPv6})"
+        clause += " AND (t.source = {address:IPv6} OR t.destination = {address:IPv6})"
         values["address"] = either["address"]
     if either.get("port") is not None:
-        clause += " AND (source_port = {port:UInt16} OR destination_port = {port:UInt16})"
+        clause += (
+            " AND (t.source_port = {port:UInt16} OR t.destination_port = {port:UInt16})"
+        )
         values["port"] = either["port"]
     values |= {"limit": limit}
     return (
-        "SELECT agent, interface, IPv6NumToString(f.source) AS source, "
-        "IPv6NumToString(f.destination) AS destination, source_port, destination_port, "
-        "protocol, any(family) AS family, argMax(f.class, f.last_ns) AS class, "
-        "argMax(f.dscp, f.last_ns) AS dscp, any(f.vlan) AS vlan, "
-        "sum(f.packets_forward) AS packets_forward, "
-        "sum(f.packets_backward) AS packets_backward, "
-        "sum(f.bytes_forward) AS bytes_forward, sum(f.bytes_backward) AS bytes_backward, "
-        "min(f.first_ns) AS first_ns, max(f.last_ns) AS last_ns, "
-        "max(f.rtt_ns) AS rtt_ns, max(f.retransmits) AS retransmits, count() AS intervals "
-        f"FROM {{db}}.flows AS f {clause} GROUP BY agent, interface, f.source, "
-        "f.destination, source_port, destination_port, protocol "
+        "SELECT agent, interface, IPv6NumToString(t.source) AS source, "
+        "IPv6NumToString(t.destination) AS destination, source_port, destination_port, "
+        "protocol, any(family) AS family, argMax(t.class, t.last_ns) AS class, "
+        "argMax(t.dscp, t.last_ns) AS dscp, any(t.vlan) AS vlan, "
+        "sum(t.packets_forward) AS packets_forward, "
+        "sum(t.packets_backward) AS packets_backward, "
+        "sum(t.bytes_forward) AS bytes_forward, sum(t.bytes_backward) AS bytes_backward, "
+        "min(t.first_ns) AS first_ns, max(t.last_ns) AS last_ns, "
+        "max(t.rtt_ns) AS rtt_ns, max(t.retransmits) AS retransmits, count() AS intervals "
+        f"FROM {{db}}.flows AS t {clause} GROUP BY agent, interface, t.source, "
+        "t.destination, source_port, destination_port, protocol "
         f"ORDER BY {FLOW_SORTS[sort]} DESC, source, source_port LIMIT {{limit:UInt32}}",
         values,
     )
@@ -179,7 +182,7 @@ def sketches(agent: str, limit: int) -> Query:
         "unique_services, bytes_in, bytes_out, packets_in, packets_out, flow_count, "
         "first_seen, last_seen, active_hours, version, "
         "toUnixTimestamp64Milli(received) / 1000 AS received_at "
-        f"FROM {{db}}.sketches {clause} ORDER BY start DESC LIMIT {{limit:UInt32}}",
+        f"FROM {{db}}.sketches AS t {clause} ORDER BY start DESC LIMIT {{limit:UInt32}}",
         values,
     )
 
@@ -201,7 +204,7 @@ def quantile_images(
     clause, values = where(span, {"agent": ("String", list(agents))})
     values |= {"name": name, "limit": limit}
     return (
-        "SELECT base64Encode(image) AS image FROM {db}.batches "
+        "SELECT base64Encode(image) AS image FROM {db}.batches AS t "
         "ARRAY JOIN quantile_names AS name, quantile_images AS image "
         f"{clause} AND name = {{name:String}} LIMIT {{limit:UInt32}}",
         values,
@@ -218,8 +221,8 @@ def batches(span: tuple[int, int], agents: Sequence[str], limit: int) -> Query:
         "toUnixTimestamp64Milli(start) / 1000 AS start, "
         "toUnixTimestamp64Milli(end) / 1000 AS end, "
         "toUnixTimestamp64Milli(received) / 1000 AS received "
-        f"FROM {{db}}.batches AS b {clause} "
-        "ORDER BY b.received, agent, boot, sequence LIMIT {limit:UInt32}",
+        f"FROM {{db}}.batches AS t {clause} "
+        "ORDER BY t.received, agent, boot, sequence LIMIT {limit:UInt32}",
         values,
     )
 

@@ -44,7 +44,10 @@ def test_every_key_can_be_set_by_variable():
         ("[collector]\nagent_port = '1'", "agent_port: must be int, not '1'"),
         ("[collector]\nagent_port = true", "agent_port: must be int, not True"),
         ("[collector]\nagent_port = 70000", "must be between 0 and 65535, not 70000"),
-        ("[agent]\nx=1\n[collector]\nauth = 'no'", "c.toml:4: [collector] auth: must be one"),
+        (
+            "[agent]\nx=1\n[collector]\nauth = 'no'",
+            "c.toml:4: [collector] auth: must be one",
+        ),
         ("[collector]\nauth = 'none'", 'set bind_host = "127.0.0.1"'),
         ("[collector]\nstore_url = 'ftp://x'", "store_url: must be empty or an http://"),
         ("[collector]\nstore_database = 'a;b'", "letters, digits and underscores"),
@@ -78,5 +81,7 @@ def test_bad_variables_and_flags_are_refused(environment, flags, reason):
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"none\.toml: No such file.*give a readable file"):
+    with pytest.raises(
+        ConfigError, match=r"none\.toml: No such file.*give a readable file"
+    ):
         load(tmp_path / "none.toml", {}, {})

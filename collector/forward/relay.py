@@ -1,0 +1,84 @@
+"""Relay: uploads go on to another collector, byte for byte, and its answer comes back.
+
+Nothing is kept here: an upload is acknowledged only when the collector behind has it. The
+promise "exactly once" stays between the agent and that collector, and so does the token.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+
+from collector.records import Busy, Refused, Route
+
+PATHS: Final = ("/api/edge/sketches/binary", "/api/edge/sketches", "/api/edge/live")
+SENT_ON: Final = (
+    "Authorization", "Content-Type", "Content-Encoding", "X-Switch-ID", "X-Sketch-Count",
+    "X-Weir-Boot", "X-Weir-Sequence", "X-Weir-Sent",
+)  # fmt: skip
+SENT_BACK: Final = ("Content-Type", "Retry-After", "WWW-Authenticate")
+TIMEOUT: Final = aiohttp.ClientTimeout(total=60, connect=5)
+ANSWER_BYTES_MAX: Final = 1 << 20
+
+
+class Relay:
+    """Handlers of the upload paths of a collector that stores nothing."""
+
+    def __init__(self, backend_url: str, body_bytes_max: int) -> None:
+        self._backend_url = backend_url
+        self._body_bytes_max = body_bytes_max
+        self._session: aiohttp.ClientSession | None = None
+        self.forwarded = 0
+        self.failed = 0
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the paths of this room; the collector behind decides who may."""
+        return tuple(
+            Route(
+                "POST",
+                path,
+                "open",
+                "Hand on to the collector behind.",
+                self.hand_on,
+                "agent",
+            )
+            for path in PATHS
+        )
+
+    async def hand_on(self, request: web.Request) -> web.Response:
+        """Send an upload on and answer as the collector behind does."""
+        if (request.content_length or 0) > self._body_bytes_max:
+            raise Refused(413, f"body is larger than {self._body_bytes_max} bytes")
+        body = b""
+        while not request.content.at_eof() and len(body) <= self._body_bytes_max:
+            body += await request.content.read(self._body_bytes_max + 1 - len(body))
+        if len(body) > self._body_bytes_max:
+            raise Refused(413, f"body is larger than {self._body_bytes_max} bytes")
+        fields = {
+            name: request.headers[name] for name in SENT_ON if name in request.headers
+        }
+        try:
+            return await self._send(request.path, body, fields)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self.failed += 1
+            raise Busy(f"{self._backend_url} does not answer: {error}"[:200], 15) from error
+
+    async def _send(self, path: str, body: bytes, fields: dict[str, str]) -> web.Response:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=True)
+        async with self._session.post(
+            self._backend_url + path, data=body, headers=fields, allow_redirects=False
+        ) as answer:
+            text = await answer.content.read(ANSWER_BYTES_MAX)
+            back = {
+                name: answer.headers[name] for name in SENT_BACK if name in answer.headers
+            }
+            self.forwarded += answer.status == 200
+            return web.Response(status=answer.status, body=text, headers=back)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
