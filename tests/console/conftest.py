@@ -53,7 +53,9 @@ class Collector:
 
     def command(self, *words: str) -> list[str]:
         """The command line of a subcommand with this collector's settings."""
-        flags = [part for name, value in self.settings.items() for part in (f"--{name}", value)]
+        flags = [
+            part for name, value in self.settings.items() for part in (f"--{name}", value)
+        ]
         return [sys.executable, "-m", "collector", *words, *flags]
 
     def start(self) -> None:
@@ -69,7 +71,9 @@ class Collector:
                 if self.process.poll() is not None:
                     break
                 time.sleep(0.1)
-        pytest.fail(f"the collector did not start: {(self.folder / 'log').read_text()[-2000:]}")
+        pytest.fail(
+            f"the collector did not start: {(self.folder / 'log').read_text()[-2000:]}"
+        )
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Send it a signal and wait for its end."""
@@ -85,7 +89,9 @@ class Collector:
 
 
 @pytest.fixture(scope="module")
-def make_collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Collector]]:
+def make_collector(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., Collector]]:
     """Start collectors; all of them end with the module."""
     if not (BUILT / "index.html").is_file():
         pytest.fail("collector/console/dist is not built: run `make console`")
@@ -130,7 +136,9 @@ class Watched:
         self.page.on("websocket", lambda opened: self._requested(opened.url))
         self.page.on(
             "console",
-            lambda said: said.type in ("error", "warning") and self.complaints.append(said.text),
+            lambda said: (
+                said.type in ("error", "warning") and self.complaints.append(said.text)
+            ),
         )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -154,8 +162,12 @@ def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
     """Open watched pages; they close with the test."""
     contexts = []
 
-    def open_page(base: str, width: int = 1280, height: int = 800, **options: Any) -> Watched:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    def open_page(
+        base: str, width: int = 1280, height: int = 800, **options: Any
+    ) -> Watched:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, **options
+        )
         context.set_default_timeout(15_000)
         contexts.append(context)
         return Watched(context, base)

@@ -1,4 +1,4 @@
-"""Agents for the console's tests: real batches and live samples, of figures known beforehand."""
+"""Agents for the console's tests: real batches and live samples of figures known before."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ BERLIN = Router(
         Port("lan0", 1_000_000_000, {"rx": UP, "tx": DOWN}),
     ),
 )
-LAB = Router("edge-lab", "netns-router", (Port("wr0", 0, {"rx": {"web": 2_400_000}, "tx": {}}),))
+LAB = Router(
+    "edge-lab", "netns-router", (Port("wr0", 0, {"rx": {"web": 2_400_000}, "tx": {}}),)
+)
 
 
 def endpoints() -> Endpoints:
@@ -117,7 +119,10 @@ def flows(interface: int = 0) -> np.ndarray[Any, np.dtype[np.void]]:
         row["family"] = 6 if is_six else 4
         row["interface"], row["class"] = interface, place % len(CLASS_NAMES)
         row["packets_forward"], row["packets_backward"] = 1000 * place, 4_000_000 >> place
-        row["bytes_forward"], row["bytes_backward"] = 210_000_000 >> place, 4_000_000_000 >> place
+        row["bytes_forward"], row["bytes_backward"] = (
+            210_000_000 >> place,
+            4_000_000_000 >> place,
+        )
         row["first_ns"], row["last_ns"] = now - 40 * SECOND_NS, now
         row["rtt_ns"] = 3_300_000 * place
         row["retransmits"] = place * place
@@ -222,7 +227,10 @@ class LiveFeed:
         request = urllib.request.Request(
             f"{self.base}/api/edge/live",
             data=json.dumps(sample).encode(),
-            headers={"Content-Type": "application/json", "X-Switch-ID": sample["switch_id"]},
+            headers={
+                "Content-Type": "application/json",
+                "X-Switch-ID": sample["switch_id"],
+            },
         )
         with urllib.request.urlopen(request, timeout=5):
             pass
@@ -232,7 +240,10 @@ class LiveFeed:
             "switch_id": router.name,
             "now_ns": self._seconds * SECOND_NS,
             "interfaces": [
-                {"name": port.name, **{way: self._way(router, port, way) for way in ("rx", "tx")}}
+                {
+                    "name": port.name,
+                    **{way: self._way(router, port, way) for way in ("rx", "tx")},
+                }
                 for port in router.ports
             ],
         }
@@ -245,4 +256,9 @@ class LiveFeed:
             size = self._counted[key]
             classes[name] = [size // 1000, size // 1000, size]
         whole = [sum(each) for each in zip([0] * 3, *classes.values(), strict=True)]
-        return {"frames": whole[0], "packets": whole[1], "bytes": whole[2], "classes": classes}
+        return {
+            "frames": whole[0],
+            "packets": whole[1],
+            "bytes": whole[2],
+            "classes": classes,
+        }

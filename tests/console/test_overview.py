@@ -48,15 +48,17 @@ def overview(watch: Watch, collector: Collector, feed: feeder.LiveFeed) -> Watch
 
 def live(page: Page) -> None:
     """Wait until traffic flows on the page."""
-    expect(page.locator(TILE.format("bandwidth", "main"))).to_have_text(re.compile(r"[1-9]"))
+    expect(page.locator(TILE.format("bandwidth", "main"))).to_have_text(
+        re.compile(r"[1-9]")
+    )
 
 
 def scaled(value: float, unit: str) -> str:
     """A quantity in words: the console's rule, written down a second time."""
-    for prefix in ("", "k", "M", "G", "T"):
-        if abs(value) < 999.5:
-            break
-        value /= 1000
+    prefixes = iter("kMGT")
+    prefix = ""
+    while abs(value) >= 999.5:
+        value, prefix = value / 1000, next(prefixes)
     digits = 0 if prefix == "" or value >= 100 else 1 if value >= 10 else 2
     rounded = Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
     return f"{rounded} {prefix}{unit}"
@@ -89,13 +91,18 @@ def test_live_figures_are_those_that_the_agents_send(overview: Watched) -> None:
     expect(tile.locator("[data-value='tx']")).to_have_text(f"↑ {rate(tx)} sent")
     expect(tile.locator(".tile-value")).to_have_text(rate(rx + tx))
     busiest = sums(feeder.BERLIN.ports[0].rates)[0] / 1e9
-    expect(page.locator(TILE.format("used", "main"))).to_have_text(f"{busiest:.1%}".replace("%", " %"))
+    expect(page.locator(TILE.format("used", "main"))).to_have_text(
+        f"{busiest:.1%}".replace("%", " %")
+    )
     for name in feeder.CLASS_NAMES:
         row = page.locator(f"[data-part='throughput'] [data-class='{name}']")
         for way in ("rx", "tx"):
             wanted = sum(port.rates[way].get(name, 0) for port in ports)
             expect(row.locator(f"[data-value='{way}']")).to_have_text(rate(wanted))
-    for port, agent in ((feeder.BERLIN.ports[0], "edge-berlin"), (feeder.LAB.ports[0], "edge-lab")):
+    for port, agent in (
+        (feeder.BERLIN.ports[0], "edge-berlin"),
+        (feeder.LAB.ports[0], "edge-lab"),
+    ):
         row = page.locator(f"[data-part='interfaces'] [data-row='{agent}/{port.name}']")
         for column, wanted in zip(("rx", "tx"), sums(port.rates), strict=True):
             expect(row.locator(f"[data-column='{column}']")).to_have_text(rate(wanted))
@@ -108,16 +115,21 @@ def test_tables_show_what_the_api_answers(overview: Watched, collector: Collecto
     expect(page.locator("[data-part='endpoints'] tbody tr")).to_have_count(len(endpoints))
     assert len(endpoints) == 12
     assert cells(page, "endpoints", "endpoint") == [row["endpoint_id"] for row in endpoints]
-    assert cells(page, "endpoints", "bytes") == [size(row["bytes_in"] + row["bytes_out"]) for row in endpoints]
+    assert cells(page, "endpoints", "bytes") == [
+        size(row["bytes_in"] + row["bytes_out"]) for row in endpoints
+    ]
     assert cells(page, "endpoints", "in") == [size(row["bytes_in"]) for row in endpoints]
-    assert cells(page, "endpoints", "peers") == [str(round(row["unique_peers"])) for row in endpoints]
+    assert cells(page, "endpoints", "peers") == [
+        str(round(row["unique_peers"])) for row in endpoints
+    ]
 
     flows = collector.get("/api/flows?limit=10")["flows"]
     assert len(flows) == 10
     assert cells(page, "flows", "bytes") == [size(row["bytes"]) for row in flows]
     shown = cells(page, "flows", "flow")
     for row, text in zip(flows, shown, strict=True):
-        assert row["source"] in text and row["destination"] in text
+        assert row["source"] in text
+        assert row["destination"] in text
         has_port = row["protocol"] != 1
         assert (str(row["source_port"]) in text) == has_port
     assert {"TCP", "UDP", "ICMP 8/0"} == set(cells(page, "flows", "protocol"))
@@ -127,12 +139,20 @@ def test_tables_show_what_the_api_answers(overview: Watched, collector: Collecto
     ]
 
     agents = collector.get("/api/agents")["agents"]
-    assert cells(page, "agents", "agent") == [f"{row['name']} {row['hostname']}" for row in agents]
+    assert cells(page, "agents", "agent") == [
+        f"{row['name']} {row['hostname']}" for row in agents
+    ]
     assert cells(page, "agents", "health") == ["Online", "Online"]
-    assert cells(page, "agents", "memory") == [size(row["status"]["rss_bytes"]) for row in agents]
-    expect(page.locator(TILE.format("agents-online", "main"))).to_have_text(str(len(agents)))
+    assert cells(page, "agents", "memory") == [
+        size(row["status"]["rss_bytes"]) for row in agents
+    ]
+    expect(page.locator(TILE.format("agents-online", "main"))).to_have_text(
+        str(len(agents))
+    )
     live_flows = sum(row["status"]["flows_live"] for row in agents)
-    expect(page.locator(TILE.format("active-flows", "main"))).to_have_text(f"{live_flows:,}")
+    expect(page.locator(TILE.format("active-flows", "main"))).to_have_text(
+        f"{live_flows:,}"
+    )
     overview.clean()
 
 
@@ -173,7 +193,8 @@ def test_the_whole_state_is_in_the_address(
     page.get_by_label("1 min").check(force=True)
     page.get_by_role("button", name="In", exact=True).click()
     page.get_by_role("button", name="Resent").click()
-    state = "agent=edge-berlin&interface=wan0&show=tx&span=60&endpoints=bytes_in&flows=retransmits"
+    state = "agent=edge-berlin&interface=wan0&show=tx&span=60"
+    state += "&endpoints=bytes_in&flows=retransmits"
     assert page.url == f"{collector.base}/?{state}"
     page.reload()
     live(page)
@@ -208,9 +229,12 @@ def test_keyboard_reaches_and_reads_everything(overview: Watched) -> None:
     overview.clean()
 
 
-def test_everything_interactive_has_a_name_and_every_table_a_caption(overview: Watched) -> None:
+def test_everything_interactive_has_a_name_and_every_table_a_caption(
+    overview: Watched,
+) -> None:
     nameless = overview.page.evaluate(
-        """[...document.querySelectorAll('a, button, input, select, [role=img], [role=meter]')]
+        """[...document.querySelectorAll(
+            'a, button, input, select, [role=img], [role=meter]')]
         .filter((one) => !(one.getAttribute('aria-label') || one.textContent.trim()
             || one.labels?.[0]?.textContent.trim()))
         .map((one) => one.outerHTML)"""
@@ -222,9 +246,16 @@ def test_everything_interactive_has_a_name_and_every_table_a_caption(overview: W
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("name", "width"), [("narrow", 360), ("tablet", 768), ("wide", 1280)])
+@pytest.mark.parametrize(
+    ("name", "width"), [("narrow", 360), ("tablet", 768), ("wide", 1280)]
+)
 def test_nothing_overflows(
-    watch: Watch, collector: Collector, feed: feeder.LiveFeed, scheme: Any, name: str, width: int
+    watch: Watch,
+    collector: Collector,
+    feed: feeder.LiveFeed,
+    scheme: Any,
+    name: str,
+    width: int,
 ) -> None:
     watched = watch(collector.base, width, color_scheme=scheme)
     page = watched.page

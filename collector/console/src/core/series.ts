@@ -66,6 +66,11 @@ export class Series {
     return this.#times.at(-1) ?? null;
   }
 
+  /** Whether any interface was ever heard of. */
+  get isEmpty(): boolean {
+    return this.#lanes.size === 0;
+  }
+
   /** Takes one sample; a second already held is ignored, a clock set back starts anew. */
   push(sample: Sample): boolean {
     const second = Math.floor(sample.time);

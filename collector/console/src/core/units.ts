@@ -7,6 +7,8 @@ export interface Quantity {
 
 const STEPS = ["", "k", "M", "G", "T", "P", "E"] as const;
 const MISSING = "–";
+/** Between value and unit, which must not part at the end of a line. */
+const GAP = "\u00a0";
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** Three significant digits: 0.5, 9.42, 94.2, 942. */
@@ -30,7 +32,7 @@ export function scaled(value: number, unit: string): Quantity {
   return { value: sign + text, unit: `${STEPS[step] ?? ""}${unit}` };
 }
 
-const joined = ({ value, unit }: Quantity): string => (unit ? `${value} ${unit}` : value);
+const joined = ({ value, unit }: Quantity): string => (unit ? `${value}${GAP}${unit}` : value);
 
 /** Bits per second, SI: 94_200_000 is "94.2 Mbit/s". */
 export const bitRate = (bps: number): string => joined(scaled(bps, "bit/s"));
@@ -48,21 +50,21 @@ export function count(value: number): string {
 export function percent(share: number | null): string {
   if (share === null || !Number.isFinite(share)) return MISSING;
   const value = share * 100;
-  if (value > 0 && value < 0.1) return "<0.1 %";
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} %`;
+  if (value > 0 && value < 0.1) return `<0.1${GAP}%`;
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)}${GAP}%`;
 }
 
 /** A span of time in its two largest units: "4 min 10 s". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return MISSING;
   const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 60) return `${whole} s`;
+  if (whole < 60) return `${whole}${GAP}s`;
   const units = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]] as const;
   const first = units.findIndex(([, size]) => whole >= size);
   const [name, size] = units[first] ?? units[3];
   const next = units[first + 1];
   const rest = next ? Math.floor((whole % size) / next[1]) : 0;
-  return `${Math.floor(whole / size)} ${name}${next && rest ? ` ${rest} ${next[0]}` : ""}`;
+  return `${Math.floor(whole / size)}${GAP}${name}${next && rest ? ` ${rest}${GAP}${next[0]}` : ""}`;
 }
 
 /** How long ago, coarse on purpose so that it does not flicker. */
@@ -78,5 +80,5 @@ export function age(seconds: number): string {
 /** A round-trip time in milliseconds; null means not measured. */
 export function roundTrip(ms: number | null): string {
   if (ms === null || !(ms > 0)) return MISSING;
-  return ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
+  return ms < 1 ? `${(ms * 1000).toFixed(0)}${GAP}µs` : `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)}${GAP}ms`;
 }

@@ -1,7 +1,7 @@
 /** What is live, for every page: the link's state, the last minutes, the collector's clock. */
 
 import { createContext, type ComponentChildren } from "preact";
-import { useContext, useEffect, useMemo, useState } from "preact/hooks";
+import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { readMessage } from "../core/message.ts";
 import { STOPPED, type Link } from "../core/reconnect.ts";
 import { Series, type Sample } from "../core/series.ts";
@@ -14,7 +14,7 @@ export interface Live {
   readonly link: Link;
   readonly series: Series;
   readonly latest: Sample | null;
-  /** Grows each time the connection opens: what was read before may be old. */
+  /** Grows each time the connection opens again: what was read before may be old. */
   readonly epoch: number;
   /** Seconds that the browser's clock is behind the collector's. */
   readonly behind: number;
@@ -44,12 +44,15 @@ export function LiveProvider({ children }: { readonly children: ComponentChildre
   const [epoch, setEpoch] = useState(0);
   const [behind, setBehind] = useState(0);
   const [fault, setFault] = useState<string | null>(null);
+  const opened = useRef(false);
   const connection = useMemo(
     () =>
       new LiveLink("/api/live", {
         changed: (next) => {
           setLink(next);
-          if (next.name === "open") setEpoch((number) => number + 1);
+          if (next.name !== "open") return;
+          if (opened.current) setEpoch((number) => number + 1);
+          opened.current = true;
         },
         message: (data) => {
           try {

@@ -6,7 +6,7 @@ const PATIENCE_MS = 1000;
 
 /** Says that the figures stand still, since when nothing came, and offers to hurry. */
 export function Banner() {
-  const { link, latest, retry } = useLive();
+  const { link, latest, fault, retry } = useLive();
   const [shown, setShown] = useState(false);
   const down = link.name !== "open";
   useEffect(() => {
@@ -19,6 +19,7 @@ export function Banner() {
   }, [down]);
   return (
     <div class="banner-place" role="status" aria-live="polite">
+      {fault ? <Fault reason={fault} /> : null}
       {shown ? (
         <div class="banner" data-part="reconnect">
           <p>
@@ -31,6 +32,21 @@ export function Banner() {
           </button>
         </div>
       ) : null}
+    </div>
+  );
+}
+
+/** A collector that was upgraded under an open page may speak in a way that the page cannot read. */
+function Fault({ reason }: { readonly reason: string }) {
+  return (
+    <div class="banner" data-part="outdated">
+      <p>
+        <strong>This page cannot read the live figures.</strong> The collector may be newer than the
+        page ({reason}).
+      </p>
+      <button type="button" onClick={() => location.reload()}>
+        Reload
+      </button>
     </div>
   );
 }

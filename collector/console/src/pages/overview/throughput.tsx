@@ -34,7 +34,7 @@ export function Throughput({ state, change }: Section) {
         </>
       }
     >
-      {latest === null ? (
+      {latest === null || series.isEmpty ? (
         <Empty title="No live samples yet">
           They arrive every second once an agent reports to this collector: name it under{" "}
           <code>backend_url</code> in <code>/etc/weir/agent.toml</code> and start{" "}

@@ -62,7 +62,7 @@ function Used({ rows }: { readonly rows: readonly InterfaceNow[] }) {
   if (!top)
     return (
       <Tile name="used" title="Link used" value="–">
-        no link speed known; set it in the agent's configuration
+        no interface here reports its speed
       </Tile>
     );
   return (
