@@ -34,12 +34,37 @@ async def test_a_log_keeps_both_streams(tmp_path: Path) -> None:
     child = await processes.start("x", python(code), log=tmp_path / "log")
     assert await child.process.wait() == 3
     assert sorted(child.last_words().splitlines()) == ["err", "out"]
-    await processes.start(
-        "x", python("print('\\n'.join(map(str, range(99))))"), log=tmp_path / "l"
+    assert await child.stop() == 3
+
+
+async def test_last_words_are_the_last_of_all_that_was_said(tmp_path: Path) -> None:
+    for code in ("print(*range(99), sep='\\n')", "print('more')"):
+        child = await processes.start("x", python(code), log=tmp_path / "log")
+        await child.process.wait()
+        await child.stop()
+    lines = child.last_words().splitlines()
+    assert lines == [*map(str, range(99 - processes.LAST_LINES + 1, 99)), "more"]
+
+
+async def test_ready_is_heard_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "notify"
+    say = (
+        "import os, socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM);"
+        "[s.sendto(w.encode(), os.environ['NOTIFY_SOCKET']) for w in sys.argv[1:]]"
     )
-    child = await processes.start("x", python("print('more')"), log=tmp_path / "log")
-    await child.process.wait()
-    assert child.last_words().endswith("more")
+    async with processes.announcements(path) as ready:
+        for words, heard in (
+            (["STATUS=x", "NOT_READY=1"], False),
+            (["A=1\nREADY=1"], True),
+        ):
+            child = await processes.start(
+                "x", [*python(say), *words], more={"NOTIFY_SOCKET": str(path)}
+            )
+            assert await child.process.wait() == 0
+            await asyncio.sleep(0.05)
+            assert ready.is_set() is heard
+            await child.stop()
+    assert not path.exists()
 
 
 async def test_stopping_is_gentle_and_then_sure(monkeypatch: pytest.MonkeyPatch) -> None:
