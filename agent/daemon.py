@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import signal
 import time
 from dataclasses import dataclass, field
@@ -14,13 +15,20 @@ from typing import Any, Final
 from agent import assemble
 from agent.capture.session import Session
 from agent.config import Config
+from agent.flows.interval import cumulative
 from agent.notify import Notifier
 from agent.pipeline import Pipeline
 from agent.records import Outputs, Tick
+from agent.ship.door import Door, open_session
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
+from agent.ship.uplink import Clock, Uplink
+from wire.batch import Batch
 
 TICK_S: Final = 1.0
+FAREWELL_S: Final = 5.0
+"""What a stop may spend on delivering the last batch; the spool keeps it otherwise."""
+
 FINAL_BATCHES: Final = 64
 """Batches that a stop may need to end every flow: the map's size over the ring's."""
 
@@ -46,7 +54,7 @@ class Daemon:
     spool: Spool
     pipeline: Pipeline
     notifier: Notifier = field(default_factory=Notifier)
-    wake_uplink: asyncio.Event = field(default_factory=asyncio.Event)
+    uplink: Uplink | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     refused: str = ""  # why the pending batch is not on disk yet
@@ -59,16 +67,39 @@ class Daemon:
             loop.add_signal_handler(number, self.stopping.set)
         for note in self.session.pinned.notes:
             LOG.warning(note)
-        async with asyncio.TaskGroup() as tasks:
-            ticking = tasks.create_task(self._tick_until_stopped())
-            others = [tasks.create_task(task) for task in self._others()]
-            await ticking
-            for task in others:
-                task.cancel()
-        self.notifier.send("STOPPING=1")
+        agent = self.config.agent
+        async with open_session(agent) as session:
+            door = Door(agent, session, time.monotonic)
+            clock = Clock(time.monotonic, time.time_ns, random.random)
+            self.uplink = Uplink(self.spool, door, agent, clock)
+            async with asyncio.TaskGroup() as tasks:
+                others = [
+                    tasks.create_task(self.uplink.run()),
+                    tasks.create_task(self._send_live()),
+                ]
+                await self._tick_until_stopped()
+                for task in others:
+                    task.cancel()
+            self.notifier.send("STOPPING=1")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self.uplink.drain()
 
-    def _others(self) -> list[Any]:
-        return []
+    async def _send_live(self) -> None:
+        """A sample each second to the collector in use; lost without harm."""
+        assert self.uplink is not None
+        while True:
+            await asyncio.sleep(TICK_S)
+            if self.config.agent.backend_url:
+                await self.uplink.live(self._sample())
+
+    def _sample(self) -> dict[str, Any]:
+        interfaces = self.pipeline.watch.interfaces()
+        return {
+            "switch_id": self.config.agent.switch_id,
+            "now_ns": time.time_ns(),
+            "interfaces": cumulative(interfaces, self.pipeline.counters),
+        }
 
     async def _tick_until_stopped(self) -> None:
         ready = False
@@ -98,6 +129,8 @@ class Daemon:
             started = time.monotonic()
             outputs = await asyncio.to_thread(self._step, closing, final)
             self.step_seconds = time.monotonic() - started
+        if outputs.batch is not None and not self.refused and self.uplink is not None:
+            self.uplink.wake()
         for note in outputs.notes:
             LOG.info(note)
 
@@ -112,22 +145,21 @@ class Daemon:
         )
         outputs = self.pipeline.step(tick)
         if outputs.batch is not None:
-            self._keep(outputs, time.time_ns())
+            self._keep(outputs.batch, time.time_ns())
         return outputs
 
-    def _keep(self, outputs: Outputs, now_ns: int) -> None:
-        assert outputs.batch is not None
+    def _keep(self, batch: Batch, now_ns: int) -> None:
+        """Put the batch on disk, or let it wait."""
         try:
-            parcel = pack(outputs.batch, self.config.agent.compression)
+            parcel = pack(batch, self.config.agent.compression)
             self.spool.append(parcel, now_ns)
         except AppendRefused as error:
             if str(error) != self.refused:
                 self.refused = str(error)
-                LOG.error("batch %d waits: %s", outputs.batch.sequence, error)
+                LOG.error("batch %d waits: %s", batch.sequence, error)
             return
         self.refused = ""
         self.pipeline.committed()
-        self.wake_uplink.set()
 
 
 def start(config: Config) -> Daemon:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from agent.records import Counters, Interface
+from agent.records import UNITS, Counters, Interface
 from wire import batch as wire
 from wire.schema import CLASS_NAMES, VOLUME_NAMES
 
@@ -30,6 +30,27 @@ def directions(
         )
         for item in interfaces
     )
+
+
+def cumulative(
+    interfaces: tuple[Interface, ...], counted: Counters
+) -> list[dict[str, Any]]:
+    """A live sample's interfaces: everything seen since the maps were made, by class."""
+    return [
+        {
+            "name": item.name,
+            "rx": _sample(counted, item.slot, 0),
+            "tx": _sample(counted, item.slot, 1),
+        }
+        for item in interfaces
+    ]
+
+
+def _sample(counted: Counters, slot: int, hook: int) -> dict[str, Any]:
+    seen = dict(zip(UNITS, counted.seen[slot, hook].tolist(), strict=True))
+    rows = counted.by_class[slot, hook].tolist()
+    classes = {name: rows[number] for number, name in enumerate(CLASS_NAMES)}
+    return {**seen, "classes": {name: row for name, row in classes.items() if any(row)}}
 
 
 def _direction(counted: Counters, before: Counters, slot: int, hook: int) -> wire.Direction:
