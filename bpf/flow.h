@@ -208,8 +208,7 @@ static __always_inline void weir_flow_rtt(struct weir_record *record, __u32 orie
 
 	if (other->timestamp_ns && packet->tcp_flags >> WEIR_ACK & 1 && age >= 0) {
 		if (age == 0 && now_ns >= other->timestamp_ns)
-			weir_periods_add(&record->rtt[back & 1],
-					 now_ns - other->timestamp_ns);
+			weir_rtt_add(record, back, now_ns - other->timestamp_ns);
 		other->timestamp_ns = 0;
 	}
 	if (direction->timestamp_seen &&
