@@ -239,7 +239,9 @@ def possible_cpus() -> int:
     return checked(library().libbpf_num_possible_cpus(), "possible CPUs")
 
 
-class _MapInformation(ctypes.Structure):
+class MapInformation(ctypes.Structure):
+    """The first fields of struct bpf_map_info."""
+
     _fields_ = (
         ("type", ctypes.c_uint32),
         ("id", ctypes.c_uint32),
@@ -252,8 +254,13 @@ class _MapInformation(ctypes.Structure):
 
 def map_entries(fd: int) -> int:
     """How many entries a map was made for."""
-    information = _MapInformation()
+    return int(map_information(fd).max_entries)
+
+
+def map_information(fd: int) -> MapInformation:
+    """Kind and sizes of a map."""
+    information = MapInformation()
     size = ctypes.c_uint32(ctypes.sizeof(information))
     call = library().bpf_obj_get_info_by_fd
     checked(call(fd, ctypes.byref(information), ctypes.byref(size)), "map information")
-    return int(information.max_entries)
+    return information
