@@ -29,3 +29,9 @@ class Rates:
         if wait:
             self.limited += 1
         return wait
+
+    def give_back(self, client: str) -> None:
+        """Undo the last take: it turned out not to count."""
+        if client in self._buckets:
+            level, before = self._buckets[client]
+            self._buckets[client] = (min(self._burst, level + 1), before)

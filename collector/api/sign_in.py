@@ -59,16 +59,17 @@ class SignIn:
 
     async def login(self, request: web.Request) -> web.Response:
         """Answer POST /api/auth/login with {username, password}."""
+        username, password = await credentials(request)
         wait = self._attempts.take(request.remote or "", self._clock())
         if wait:
             raise Refused(429, "too many attempts: wait", retry_after=round(wait + 0.5))
-        username, password = await credentials(request)
         now = int(self._clock())
         found = await self._run(
             self._users.sign_in, username, password, now, self._lifetime
         )
         if found is None:
             raise Refused(401, "name or password is wrong")
+        self._attempts.give_back(request.remote or "")
         secret, principal = found
         response = web.json_response(about(principal))
         response.set_cookie(
