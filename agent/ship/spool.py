@@ -7,10 +7,11 @@ import fcntl
 import os
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from agent.reports import SpoolState
 from agent.ship import parcel as parcels
 from agent.ship.mark import Mark, MarkFile
 from agent.ship.parcel import Parcel
@@ -30,24 +31,6 @@ class SpoolError(Exception):
 
 class AppendRefused(SpoolError):
     """A batch is not on disk. The caller keeps its interval open and tries again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolState:
-    """What waits, and what has happened since the spool was opened."""
-
-    batches: int = 0  # waiting
-    endpoints: int = 0
-    bytes: int = 0
-    disk_bytes: int = 0  # delivered parts of segments and quarantine included
-    oldest_ns: int = 0  # unix time, 0: nothing waits
-    appended_batches: int = 0
-    dropped_batches: int = 0  # too old, or the spool was full
-    dropped_endpoints: int = 0
-    dropped_bytes: int = 0
-    refused_batches: int = 0  # appends that the disk did not take
-    quarantined_batches: int = 0
-    damaged_bytes: int = 0  # unreadable, and passed over
 
 
 class Spool:

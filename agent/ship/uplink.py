@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from agent.config import Agent
+from agent.reports import SECONDS_BUCKETS, UplinkState
 from agent.ship import backoff
 from agent.ship.backoff import Breaker, Policy, State
 from agent.ship.judge import Answer, Judgement, Verdict, judge
@@ -17,8 +18,6 @@ from agent.ship.spool import SpoolError
 from wire import batch as batches
 
 LOG: Final = logging.getLogger(__name__)
-
-SECONDS_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Queue(Protocol):
@@ -54,26 +53,6 @@ class Clock:
     monotonic: Callable[[], float]
     unix_ns: Callable[[], int]
     chance: Callable[[], float]  # in [0, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class UplinkState:
-    """What was sent since the start, and how things stand."""
-
-    connected: bool = False
-    backend_url: str = ""  # the collector in use
-    breakers: tuple[tuple[str, str], ...] = ()  # URL, state
-    last_success_ns: int = 0  # unix time, 0: never
-    sketches_sent: int = 0
-    batches_sent: int = 0
-    bytes_sent: int = 0
-    duplicates: int = 0  # already known there
-    set_aside: int = 0
-    live_sent: int = 0
-    errors: int = 0
-    errors_by_kind: Mapping[str, int] = field(default_factory=dict)
-    upload_seconds: float = 0.0  # of delivered batches
-    upload_buckets: tuple[int, ...] = (0,) * (len(SECONDS_BUCKETS) + 1)
 
 
 class Uplink:
