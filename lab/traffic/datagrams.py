@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+from lab.traffic.services import Place, service
 from lab.traffic.tally import Count
 
 Address = tuple[str, int]
@@ -56,10 +57,11 @@ class Ear(asyncio.DatagramProtocol):
 
 
 class Talk:
-    """A client's UDP socket towards one address, as an async context."""
+    """A client's UDP socket towards one service, as an async context."""
 
-    def __init__(self, target: Address, count: Count) -> None:
-        self._target = target
+    def __init__(self, place: Place, name: str, count: Count) -> None:
+        self._target = place.of(name)
+        self._service = service(name)
         self._count = count
 
     async def __aenter__(self) -> Talk:
@@ -68,6 +70,7 @@ class Talk:
             lambda: Ear(self._count), remote_addr=self._target
         )
         self._transport = transport
+        self._service.mark(transport.get_extra_info("socket"))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 
-from lab.traffic.services import Place
+from lab.traffic.services import Place, service
 from lab.traffic.tally import Count
 
 BANNER = b"SSH-2.0-WeirLab\r\n"
@@ -31,7 +32,17 @@ async def serve(
 
 async def work(place: Place, chance: random.Random, count: Count) -> None:
     """Type for a while on one connection."""
-    reader, writer = await asyncio.open_connection(*place.of("shell"), limit=LONGEST_BYTES)
+    target = place.of("shell")
+    family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+    caller = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        # Marked before it connects: the first packet is what a flow is known by.
+        service("shell").mark(caller)
+        await asyncio.get_running_loop().sock_connect(caller, target)
+        reader, writer = await asyncio.open_connection(sock=caller, limit=LONGEST_BYTES)
+    except BaseException:
+        caller.close()
+        raise
     try:
         await _say(writer, BANNER, count)
         await _hear(reader, count)

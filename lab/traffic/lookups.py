@@ -37,13 +37,13 @@ async def resolve(place: Place, chance: random.Random, count: Count) -> None:
     """Ask for one name, by A or AAAA, and rest."""
     name = f"{chance.choice(NAMES)}{chance.randrange(50)}.lab.example"
     wanted = chance.choice((TYPE_A, TYPE_AAAA))
-    await _ask(place.of("names"), question(chance.getrandbits(16), name, wanted), count)
+    await _ask(place, "names", question(chance.getrandbits(16), name, wanted), count)
     await asyncio.sleep(chance.uniform(0.1, 0.8))
 
 
 async def set_clock(place: Place, chance: random.Random, count: Count) -> None:
     """Ask for the time and rest."""
-    await _ask(place.of("clock"), b"\x23" + bytes(39) + chance.randbytes(8), count)
+    await _ask(place, "clock", b"\x23" + bytes(39) + chance.randbytes(8), count)
     await asyncio.sleep(chance.uniform(2.0, 4.0))
 
 
@@ -68,6 +68,6 @@ def answer(query: bytes) -> bytes | None:
     return query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12 : end + 5] + record
 
 
-async def _ask(target: Address, data: bytes, count: Count) -> None:
-    async with Talk(target, count) as talk:
+async def _ask(place: Place, name: str, data: bytes, count: Count) -> None:
+    async with Talk(place, name, count) as talk:
         await talk.ask(data, ANSWER_S)

@@ -54,9 +54,11 @@ async def _offer(
                 protocol, local_addr=(host, port)
             )
             stack.callback(transport.close)
+            service.mark(transport.get_extra_info("socket"))
         elif service.name == "shell":
             handler = partial(dialogue.serve, count=count)
             server = await asyncio.start_server(handler, host, port)
+            service.mark(server.sockets[0])
             stack.push_async_callback(_close, server)
         else:
             runner = web.AppRunner(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -18,15 +19,23 @@ class Service:
     transport: Literal["tcp", "udp"]
     port: int
     address: int  # of the server's addresses, counted round
+    dscp: int = 0  # what such programs mark their packets with
+
+    def mark(self, endpoint: socket.socket) -> None:
+        """Mark what a socket sends; a listener's mark is its connections' too."""
+        if endpoint.family == socket.AF_INET6:
+            endpoint.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, self.dscp << 2)
+        else:
+            endpoint.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, self.dscp << 2)
 
 
 SERVICES: Final = (
     Service("sip", "voice", "udp", 5060, 0),
-    Service("rtp", "voice", "udp", 16384, 0),
+    Service("rtp", "voice", "udp", 16384, 0, dscp=46),
     Service("segments", "video", "tcp", 1935, 1),
     Service("pages", "web", "tcp", 80, 2),
     Service("files", "file", "tcp", 8080, 3),
-    Service("shell", "interactive", "tcp", 2222, 4),
+    Service("shell", "interactive", "tcp", 2222, 4, dscp=18),
     Service("names", "background", "udp", 53, 5),
     Service("clock", "background", "udp", 123, 5),
     Service("replica", "background", "tcp", 5432, 6),
@@ -42,14 +51,11 @@ class Place:
 
     def of(self, name: str) -> tuple[str, int]:
         """Return address and port of a service."""
-        service = next(service for service in SERVICES if service.name == name)
-        return self.at(service)
+        return self.at(service(name))
 
-    def at(self, service: Service) -> tuple[str, int]:
+    def at(self, what: Service) -> tuple[str, int]:
         """Return address and port of a service."""
-        return self.addresses[
-            service.address % len(self.addresses)
-        ], service.port + self.shift
+        return self.addresses[what.address % len(self.addresses)], what.port + self.shift
 
     def url(self, name: str, query: str) -> str:
         """Return the address of something on an HTTP service."""
@@ -59,6 +65,11 @@ class Place:
             if ":" in host
             else f"http://{host}:{port}/{query}"
         )
+
+
+def service(name: str) -> Service:
+    """Return the service of this name."""
+    return next(known for known in SERVICES if known.name == name)
 
 
 def places(ipv4: Sequence[str], ipv6: Sequence[str], shift: int = 0) -> list[Place]:

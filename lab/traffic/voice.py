@@ -54,7 +54,7 @@ async def call(place: Place, chance: random.Random, count: Count) -> None:
     """Call for a while; an invitation without an answer raises TimeoutError."""
     identity = f"{chance.getrandbits(64):x}"
     await _signal(place, count, "INVITE", identity)
-    async with Talk(place.of("rtp"), count) as talk:
+    async with Talk(place, "rtp", count) as talk:
         source = chance.getrandbits(32)
         due = time.monotonic()
         for sequence in range(chance.randrange(200, 1500)):
@@ -86,5 +86,5 @@ async def _signal(place: Place, count: Count, method: str, identity: str) -> Non
         "Content-Length: 0",
     )
     message = ("\r\n".join(lines) + "\r\n\r\n").encode()
-    async with Talk(place.of("sip"), count) as talk:
+    async with Talk(place, "sip", count) as talk:
         await talk.ask(message, ANSWER_S)
