@@ -83,9 +83,8 @@ def test_errors(bench, change):
     step = count(7, 1)
     outcomes = set()
     for fault in cases[::step]:
-        with bench.kernel(Faulty, fault=fault) as kernel:
-            with suppress(Refused):
-                transaction.apply(kernel, bench.journal, new)
+        with bench.kernel(Faulty, fault=fault) as kernel, suppress(Refused):
+            transaction.apply(kernel, bench.journal, new)
         now = bench.read()
         assert now in (old, new), fault
         outcomes.add(now == new)
@@ -101,9 +100,9 @@ def test_errors_that_last_through_the_way_back(bench, change):
     asked = requests_of(bench, old, new)
     for at in range(3, asked, count(9, 2)):
         for times in (2, 4):
-            with bench.kernel(Faulty, fault=Fault(at, errno.EBUSY, False, times)) as kernel:
-                with suppress(Refused):
-                    transaction.apply(kernel, bench.journal, new)
+            fault = Fault(at, errno.EBUSY, False, times)
+            with bench.kernel(Faulty, fault=fault) as kernel, suppress(Refused):
+                transaction.apply(kernel, bench.journal, new)
             assert bench.read() in (old, new), (at, times)
             bench.apply(old)
 
