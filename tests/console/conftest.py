@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "collector/console/dist"
@@ -111,7 +117,11 @@ def make_collector(
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless; it reaches for nothing by itself."""
-    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    environment: dict[str, str | float | bool] = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy")
+    }
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=CHROMIUM, args=list(ARGUMENTS), env=environment
@@ -134,13 +144,12 @@ class Watched:
         self.page: Page = context.new_page()
         self.page.on("request", lambda request: self._requested(request.url))
         self.page.on("websocket", lambda opened: self._requested(opened.url))
-        self.page.on(
-            "console",
-            lambda said: (
-                said.type in ("error", "warning") and self.complaints.append(said.text)
-            ),
-        )
+        self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
 
     def _requested(self, url: str) -> None:
         if url.split("://", 1)[-1].split("/")[0] != self.base.split("://")[1]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wire import frame
-from wire.batch import Batch, Direction, Endpoints, Interface, Volume, encode
+from wire.batch import NO_ENDPOINTS, Batch, Direction, Endpoints, Interface, Volume, encode
 from wire.items import address_bytes
 from wire.schema import CLASS_NAMES, ENDPOINT, ENDPOINT_SKETCHES, FLOW
 from wire.sketches import Distinct
@@ -167,7 +167,8 @@ def batch(router: Router, sequence: int, end_ns: int, heavy: bool = True) -> Bat
             )
             for port in router.ports
         ),
-        **({"endpoints": endpoints(), "flows": flows()} if heavy else {}),
+        endpoints=endpoints() if heavy else NO_ENDPOINTS,
+        flows=flows() if heavy else np.zeros(0, FLOW),
         health=router.health,
     )
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.console import feeder
 from tests.console.conftest import ROOT, Collector, Watched
@@ -27,7 +27,7 @@ def empty(make_collector: MakeCollector) -> Collector:
     return make_collector(auth="none")
 
 
-def part(page: Page, name: str):
+def part(page: Page, name: str) -> Locator:
     return page.locator(f"[data-part='{name}']")
 
 

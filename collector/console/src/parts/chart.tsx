@@ -54,7 +54,8 @@ export function Chart(props: ChartProps) {
     <div
       ref={host}
       class="chart"
-      role="img"
+      role="group"
+      aria-roledescription="chart"
       aria-label={props.label}
       tabIndex={0}
       data-last-time={props.times.at(-1)}

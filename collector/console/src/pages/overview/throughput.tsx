@@ -44,7 +44,7 @@ export function Throughput({ state, change }: Section) {
         <div class="throughput-body">
           <div class="chart-frame">
             <Chart
-              label={inWords(stretch, at)}
+              label="Throughput by class over time; arrow keys read out single seconds"
               times={stretch.times}
               columns={columns}
               colours={colours}
@@ -60,6 +60,9 @@ export function Throughput({ state, change }: Section) {
             ) : null}
           </div>
           <Legend stretch={stretch} at={at} />
+          <p class="unseen" aria-live="polite">
+            {cursor === null ? "" : inWords(stretch, at)}
+          </p>
         </div>
       )}
     </Panel>
@@ -70,7 +73,8 @@ const rate = (rows: Stretch["rx"], kind: number, at: number): number => rows[kin
 
 function inWords(stretch: Stretch, at: number): string {
   const sum = (rows: Stretch["rx"]) => CLASSES.reduce((all, _, kind) => all + rate(rows, kind, at), 0);
-  return `Throughput by class over time. Received ${bitRate(sum(stretch.rx))}, sent ${bitRate(sum(stretch.tx))}. Arrow keys read out single seconds in the table beside it.`;
+  const time = clock(stretch.times[at] ?? 0, true);
+  return `At ${time} received ${bitRate(sum(stretch.rx))}, sent ${bitRate(sum(stretch.tx))}.`;
 }
 
 /** The picture's figures as a table: now, or under the cursor. */

@@ -45,15 +45,33 @@ export function Tiles({ agents, rows, state }: TilesProps) {
   );
 }
 
+/** Both directions side by side: their sum would count twice what a router passes on. */
 function Bandwidth({ rows, live }: { readonly rows: readonly InterfaceNow[]; readonly live: boolean }) {
-  const received = rows.reduce((sum, row) => sum + row.rx_bps, 0);
-  const sent = rows.reduce((sum, row) => sum + row.tx_bps, 0);
-  const { value, unit } = live ? scaled(received + sent, "bit/s") : { value: "–", unit: "" };
+  const sums = [
+    { name: "rx", arrow: "↓", words: "received", bps: rows.reduce((sum, row) => sum + row.rx_bps, 0) },
+    { name: "tx", arrow: "↑", words: "sent", bps: rows.reduce((sum, row) => sum + row.tx_bps, 0) },
+  ];
   return (
-    <Tile name="bandwidth" title="Bandwidth now" value={value} unit={unit}>
-      <span data-value="rx">↓ {bitRate(received)} received</span>
-      <span data-value="tx">↑ {bitRate(sent)} sent</span>
-    </Tile>
+    <li class="tile" data-tile="bandwidth">
+      <h2>Bandwidth now</h2>
+      <p class="tile-value tile-pair">
+        {sums.map(({ name, arrow, words, bps }) => {
+          const { value, unit } = live ? scaled(bps, "bit/s") : { value: "–", unit: "" };
+          return (
+            <span key={name}>
+              <i aria-hidden="true">{arrow} </i>
+              <span data-value={name}>
+                {value} <small>{unit}</small>
+              </span>
+              <span class="unseen"> {words}</span>
+            </span>
+          );
+        })}
+      </p>
+      <p class="tile-note">
+        received and sent on {rows.length === 1 ? "1 interface" : `${rows.length} interfaces`}
+      </p>
+    </li>
   );
 }
 
