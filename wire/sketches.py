@@ -40,7 +40,11 @@ class Distinct:
             add(item)
 
     def merge(self, other: Distinct) -> None:
-        """Take the union; the coarser of two sizes is what remains."""
+        """Take the union; the coarser of two sizes is what remains.
+
+        The union is the same in any order. Its estimate may differ, by less than the
+        standard error: the library's is better while it knows in what order items came.
+        """
         lg_k = min(self._sketch.lg_config_k, other._sketch.lg_config_k)
         union = datasketches.hll_union(lg_k)
         union.update(self._sketch)
