@@ -1,45 +1,105 @@
-"""weir-agent: run | check | status | top | doctor | qos | detach."""
+"""weir-agent: run, check, status, top, doctor, qos, detach."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from agent import daemon
+from agent import assemble, daemon, farewell, logs
 from agent.capture.loader.pins import CaptureError
-from agent.config import Config, load
+from agent.config import SETTINGS, Config, load
 from agent.settings import ConfigError
+from agent.ship.door import DoorError
 from agent.ship.spool import SpoolError
 
 
-def _run(config: Config, options: argparse.Namespace) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its status: 0 done, 1 failed, 2 wrong use or settings."""
+    options = parser().parse_args(arguments)
+    flags = {
+        row.name: getattr(options, row.name)
+        for row in SETTINGS
+        if getattr(options, row.name) is not None
+    }
+    try:
+        config = load(options.config, os.environ, flags)
+        return int(options.command(config, options))
+    except (ConfigError, CaptureError, DoorError) as error:
+        return complain(str(error), 2)
+    except SpoolError as error:
+        return complain(str(error), 1)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's description."""
+    top = argparse.ArgumentParser(
+        prog="weir-agent", description="Measures and regulates the traffic of this router."
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, text in (
+        ("run", run, "count, report and regulate until stopped"),
+        ("check", check, "check the settings, then end"),
+        ("detach", detach, "take everything off the router, after reporting it"),
+    ):
+        _settings(commands.add_parser(name, help=text)).set_defaults(command=command)
+    return top
+
+
+def _settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings")
+    group = command.add_argument_group("settings", "win over environment and file")
+    for row in SETTINGS:
+        group.add_argument(
+            f"--{row.name.replace('_', '-')}", dest=row.name, metavar="VALUE"
+        )
+    return command
+
+
+def run(config: Config, _: argparse.Namespace) -> int:
+    """Run the daemon."""
+    _configure_logs(config)
     if not config.capture.interfaces:
         raise ConfigError(
             'no interface to watch: set [capture] interfaces, such as ["eth0"]'
         )
-    running = daemon.start(config)
-    asyncio.run(running.run())
+    asyncio.run(daemon.start(config).run())
     return 0
 
 
-def main() -> None:
-    """Parse arguments, run the command, exit with its code."""
-    parser = argparse.ArgumentParser(prog="weir-agent")
-    parser.add_argument("command", choices=("run",))
-    parser.add_argument("-c", "--config", type=Path)
-    options = parser.parse_args()
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    try:
-        code = _run(load(options.config, os.environ, {}), options)
-    except (ConfigError, CaptureError, SpoolError) as error:
-        print(f"weir-agent: {error}", file=sys.stderr)
-        code = 2
-    sys.exit(code)
+def check(config: Config, _: argparse.Namespace) -> int:
+    """Say whether the daemon would start with these settings."""
+    if not config.capture.interfaces:
+        raise ConfigError(
+            'no interface to watch: set [capture] interfaces, such as ["eth0"]'
+        )
+    assemble.back_end(config.capture)
+    daemon.check(config)
+    print("settings are good")
+    return 0
+
+
+def detach(config: Config, _: argparse.Namespace) -> int:
+    """Remove programs and maps; their last counts stay in the spool."""
+    _configure_logs(config)
+    for line in farewell.detach(config, lambda: daemon.open_spool(config)):
+        print(line)
+    return 0
+
+
+def _configure_logs(config: Config) -> None:
+    journal = "JOURNAL_STREAM" in os.environ
+    logs.configure(config.agent.log_level, config.agent.log_format, journal=journal)
+
+
+def complain(reason: str, status: int) -> int:
+    """One line on standard error."""
+    print(f"weir-agent: {reason}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -45,7 +45,7 @@ def choice(capture: Capture) -> Choice:
             Override(item.name, item.ipv4, item.ipv6, item.bidirectional)
             for item in capture.interface
         ),
-        wanted=Wanted(capture.xdp),
+        wanted=Wanted(capture.xdp, capture.tc),
         promiscuous=capture.promiscuous,
         filtered=bool(capture.filter),
     )

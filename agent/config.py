@@ -139,6 +139,11 @@ class Capture:
         "auto", "ingress hook; auto: native where the driver has it, else tc",
         one_of("auto", "native", "generic", "off"),
     )  # fmt: skip
+    tc: str = key(
+        "auto",
+        "egress hook, and ingress without XDP; auto: TCX from kernel 6.6, else clsact",
+        one_of("auto", "tcx", "clsact"),
+    )
     promiscuous: bool = key(False, "also take frames for other stations")
     snap_length: int = key(256, "bytes of a frame that are looked at", between(64, 9216))
     filter: str = key("", 'count only this, such as "tcp port 443"; empty: everything')

@@ -19,7 +19,7 @@ from agent.flows.interval import cumulative
 from agent.notify import Notifier
 from agent.pipeline import Pipeline
 from agent.records import Outputs, Tick
-from agent.ship.door import Door, open_session
+from agent.ship.door import Door, open_session, read_secret, tls_context
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
 from agent.ship.uplink import Clock, Uplink
@@ -169,3 +169,11 @@ def start(config: Config) -> Daemon:
     last = spool.last_sequence(session.pinned.boot)
     pipeline = assemble.pipeline(config, session, last, time.time_ns())
     return Daemon(config, session, spool, pipeline)
+
+
+def check(config: Config) -> None:
+    """Read what signing in needs. Raises DoorError."""
+    tls_context(config.agent)
+    for path in (config.agent.token_file, config.agent.api_token_file):
+        if path:
+            read_secret(path)
