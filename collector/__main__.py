@@ -18,6 +18,7 @@ from collector.config import FIELDS, Config, ConfigError, load
 from collector.ingest.journal import JournalError
 from collector.state.control import Control
 from collector.state.database import StateError
+from collector.state.folder import Hold, pack, unpack
 from collector.state.users import UserError
 from collector.store.answers import StoreError
 
@@ -60,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("username")
         one.set_defaults(command=command)
     settings(users.add_parser("list", help="list users")).set_defaults(command=user_list)
+    for name, command, text in (
+        ("backup", backup, "pack everything into one file; the collector must be stopped"),
+        ("restore", restore, "bring a backup back into an empty data_dir"),
+    ):
+        one = settings(commands.add_parser(name, help=text))
+        one.add_argument("file", type=Path)
+        one.set_defaults(command=command)
     token_commands(commands.add_parser("token", help="secrets of agents and programs"))
     return top
 
@@ -113,6 +121,26 @@ def check(config: Config, options: argparse.Namespace) -> int:
     control = Control(Path(config.data_dir))
     control.close()
     say(options, {"status": "ok"}, f"settings are good; state is in {config.data_dir}")
+    return 0
+
+
+def backup(config: Config, options: argparse.Namespace) -> int:
+    """Pack the folder."""
+    folder = Path(config.data_dir)
+    hold = Hold(folder)
+    size = pack(folder, options.file)
+    hold.release()
+    say(options, {"status": "ok", "bytes": size}, f"{options.file}: {size} bytes")
+    return 0
+
+
+def restore(config: Config, options: argparse.Namespace) -> int:
+    """Unpack into the folder."""
+    folder = Path(config.data_dir)
+    hold = Hold(folder)
+    count = unpack(options.file, folder)
+    hold.release()
+    say(options, {"status": "ok", "files": count}, f"{count} files are back in {folder}")
     return 0
 
 

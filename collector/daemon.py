@@ -18,6 +18,7 @@ from aiohttp import web
 
 from collector.assemble import MEGABYTE, Assembly, Clocks
 from collector.config import Config
+from collector.state.folder import Hold
 from collector.store.cluster import Cluster
 from collector.store.embedded import Embedded
 from collector.store.store import Door
@@ -151,9 +152,11 @@ def run(config: Config) -> None:
     """Run one collector to its end."""
     if config.auth == "none":
         LOG.warning("auth = none: everyone on this machine is admin")
+    hold = Hold(Path(config.data_dir))
     clocks = Clocks(time.time, time.time_ns, time.monotonic)
     assembly = Assembly(config, door_of(config), clocks)
     try:
         asyncio.run(Daemon(assembly).run())
     finally:
         assembly.close()
+        hold.release()
