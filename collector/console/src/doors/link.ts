@@ -4,6 +4,9 @@ import { step, STOPPED, type Link, type LinkEvent } from "../core/reconnect.ts";
 
 const TICK_MS = 250;
 
+/** Channels for older clients; a browser that reads none of them need not carry them. */
+const UNUSED = ["traffic-update", "traffic-by-type"];
+
 export interface Listener {
   readonly message: (data: unknown) => void;
   readonly changed: (link: Link) => void;
@@ -49,7 +52,10 @@ export class LiveLink {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}${this.#path}`);
     this.#socket = socket;
-    socket.onopen = () => this.#on({ name: "opened" });
+    socket.onopen = () => {
+      for (const channel of UNUSED) socket.send(JSON.stringify({ type: "unsubscribe", channel }));
+      this.#on({ name: "opened" });
+    };
     socket.onclose = () => this.#on({ name: "lost" });
     socket.onmessage = (event: MessageEvent<unknown>) => {
       this.#on({ name: "heard" });
