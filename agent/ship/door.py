@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import json
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -62,6 +64,14 @@ def open_session(agent: Agent) -> aiohttp.ClientSession:
     """
     connector = aiohttp.TCPConnector(ssl=tls_context(agent), limit=4)
     return aiohttp.ClientSession(connector=connector)
+
+
+async def healths(agent: Agent, clock: Callable[[], float]) -> dict[str, Answer]:
+    """Ask every collector of the list for its health. Raises DoorError."""
+    async with open_session(agent) as session:
+        door = Door(agent, session, clock)
+        answers = await asyncio.gather(*map(door.health, agent.backend_url))
+        return dict(zip(agent.backend_url, answers, strict=True))
 
 
 class Door:
@@ -136,6 +146,7 @@ class Door:
                     _object(content),
                     retry_after=_seconds(response.headers.get("Retry-After", "")),
                     seconds=self._clock() - begun,
+                    unix_seconds=_date(response.headers.get("Date", "")),
                 )
         except TimeoutError:
             return Answer(0, error=f"{url}: no answer within {seconds:g} s")
@@ -170,6 +181,17 @@ def _seconds(text: str) -> float | None:
     return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
+def _date(text: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:200]
+    number = getattr(error, "errno", None)
+    is_tls = isinstance(error, (ssl.SSLError, aiohttp.ClientSSLError))
+    # TLS errors carry a number of their own; names that are not found, a negative one.
+    if isinstance(number, int) and number > 0 and not is_tls:
+        return os.strerror(number)
+    return " ".join((str(error) or type(error).__name__).split())[:200]

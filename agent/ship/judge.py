@@ -19,6 +19,7 @@ class Answer:
     error: str = ""
     retry_after: float | None = None  # seconds that the collector asked for
     seconds: float = 0.0
+    unix_seconds: float | None = None  # the collector's clock when it answered
 
 
 class Verdict(StrEnum):

@@ -38,7 +38,7 @@ def test_waiting_doubles_up_to_a_cap(failures, seconds):
 @given(st.integers(0, 10**6), CHANCES)
 def test_chance_takes_off_up_to_half(failures, chance):
     full = delay(failures, POLICY, 0.0)
-    assert full / 2 < delay(failures, POLICY, chance) <= full <= DELAY_SECONDS_MAX
+    assert full / 2 <= delay(failures, POLICY, chance) <= full <= DELAY_SECONDS_MAX
 
 
 @pytest.mark.parametrize(

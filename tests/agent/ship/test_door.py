@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from agent.config import Agent
-from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
+from agent.ship.door import (
+    Door,
+    DoorError,
+    healths,
+    open_session,
+    read_secret,
+    tls_context,
+)
 from tests.agent.ship.certificates import Authority
 from tests.agent.ship.collectors import Collector
 from tests.agent.ship.support import parcel
@@ -100,3 +109,13 @@ def test_bad_files_for_tls_are_named(tmp_path, authority):
             tls_context(agent)
         assert str(refusal.value).startswith(message)
         assert "\n" not in str(refusal.value)
+
+
+async def test_all_collectors_are_asked_for_health_and_the_time(collector, second):
+    second.is_ready = False
+    agent = Agent(backend_url=(collector.url, second.url, "http://127.0.0.1:1"))
+    answers = await healths(agent, time.monotonic)
+    assert [answer.status for answer in answers.values()] == [200, 503, 0]
+    assert abs(answers[collector.url].unix_seconds - time.time()) < 5
+    reason = "http://127.0.0.1:1/health: Connection refused"
+    assert answers["http://127.0.0.1:1"].error == reason
