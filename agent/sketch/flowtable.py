@@ -195,7 +195,7 @@ def words_of(addresses: npt.NDArray[np.uint8]) -> tuple[Keys, Keys]:
 
 def mix(*words: Keys) -> Keys:
     """Return a 64-bit hash of columns: of 2^18 rows, two meet with probability 2^-29."""
-    mixed = np.zeros(len(words[0]), np.uint64)
+    mixed = np.full(len(words[0]), 0x51ED270B9F5D5D5F + len(words), np.uint64)
     for word in words:
         mixed = (mixed ^ word) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(32)

@@ -73,7 +73,7 @@ class Registry:
 
     def restore(self, endpoints: Endpoints) -> None:
         """Take what endpoints() returned, the last seen first as far as slots go."""
-        for row in np.argsort(endpoints.totals["last_seen"])[::-1].tolist():
+        for row in np.argsort(~endpoints.totals["last_seen"], kind="stable").tolist():
             slot = self._place(endpoints.ids[row], False, [])
             images = {name: data[row] for name, data in endpoints.sketches.items()}
             self._merge(slot, endpoints.totals[row], EndpointSketches.stored(images))
