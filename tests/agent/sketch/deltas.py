@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
 from agent.records import CLASS_NAMES, FLOW_DELTA, Array, Interface
@@ -33,7 +35,9 @@ def delta(source: str, destination: str, **said: object) -> Array:
     for name, value in said.items():
         row[name] = value
     if not row["id"][0]:
-        row["id"] = abs(hash((source, destination, int(row["source_port"][0])))) + 1
+        row["id"] = (
+            zlib.crc32(f"{source} {destination} {row['source_port'][0]}".encode()) + 1
+        )
     return row
 
 
