@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
 
 from agent import assemble, daemon, farewell, logs
 from agent.capture.loader.pins import CaptureError
@@ -15,6 +19,9 @@ from agent.config import SETTINGS, Config, load
 from agent.settings import ConfigError
 from agent.ship.door import DoorError
 from agent.ship.spool import SpoolError
+from agent.status.client import AgentError, Client, NotRunning
+from agent.status.server import ServeError
+from agent.status.top import first, render, watch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,23 +37,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.command(config, options))
     except (ConfigError, CaptureError, DoorError) as error:
         return complain(str(error), 2)
-    except SpoolError as error:
+    except (SpoolError, NotRunning, AgentError, ServeError) as error:
         return complain(str(error), 1)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's description."""
-    top = argparse.ArgumentParser(
+    top_level = argparse.ArgumentParser(
         prog="weir-agent", description="Measures and regulates the traffic of this router."
     )
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = top_level.add_subparsers(required=True, metavar="COMMAND")
     for name, command, text in (
         ("run", run, "count, report and regulate until stopped"),
         ("check", check, "check the settings, then end"),
+        ("status", status, "what was counted, and how the agent is"),
+        ("top", top, "a live view of interfaces, classes and flows"),
         ("detach", detach, "take everything off the router, after reporting it"),
     ):
-        _settings(commands.add_parser(name, help=text)).set_defaults(command=command)
-    return top
+        one = _settings(commands.add_parser(name, help=text))
+        one.set_defaults(command=command)
+        if name in ("status", "doctor"):
+            one.add_argument("--json", action="store_true", help="for scripts")
+        if name == "top":
+            one.add_argument("--every", type=float, default=2.0, metavar="SECONDS")
+    return top_level
 
 
 def _settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -79,6 +93,23 @@ def check(config: Config, _: argparse.Namespace) -> int:
     assemble.back_end(config.capture)
     daemon.check(config)
     print("settings are good")
+    return 0
+
+
+def status(config: Config, options: argparse.Namespace) -> int:
+    """Print what the running agent answers."""
+    answer = Client(Path(config.agent.runtime_dir)).get("/status")
+    if options.json:
+        print(json.dumps(answer, indent=2))
+    else:
+        Console().print(render(first(answer, {"flows": []}), rows=0))
+    return 0
+
+
+def top(config: Config, options: argparse.Namespace) -> int:
+    """Show a live view until interrupted."""
+    with contextlib.suppress(KeyboardInterrupt):
+        watch(Client(Path(config.agent.runtime_dir)), options.every, Console())
     return 0
 
 

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from agent import memory
 from agent.capture.loader.attach import Wanted
 from agent.capture.loader.pins import BackEnd
 from agent.capture.recovery import recover
@@ -20,7 +21,7 @@ from agent.config import Capture, Config
 from agent.flows.expiry import Timeouts
 from agent.flows.table import Known
 from agent.pipeline import Pipeline, Settings
-from agent.sketch.store import Origin, Settings as StoreSettings, Store
+from agent.sketch.store import Origin, Settings as StoreSettings
 
 SECOND_NS: Final = 1_000_000_000
 CLOSE_CHUNK: Final = 1024
@@ -103,7 +104,8 @@ def pipeline(config: Config, opened: Session, last_sequence: int, now_ns: int) -
         max_flows=opened.sizes.flows,
         close_chunk=CLOSE_CHUNK,
     )
-    store = Store(
+    store = memory.recall(
+        Path(config.agent.data_dir),
         StoreSettings(
             max_endpoints=config.agent.max_endpoints,
             local_networks=config.agent.local_networks,

@@ -8,11 +8,14 @@ import logging
 import random
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from agent import assemble
+from agent import assemble, memory
 from agent.capture.session import Session
 from agent.config import Config
 from agent.flows.interval import cumulative
@@ -23,6 +26,9 @@ from agent.ship.door import Door, open_session, read_secret, tls_context
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
 from agent.ship.uplink import Clock, Uplink
+from agent.source import DaemonSource
+from agent.status.api import Api
+from agent.status.server import application, serve_tcp, serve_unix
 from wire.batch import Batch
 
 TICK_S: Final = 1.0
@@ -54,44 +60,59 @@ class Daemon:
     spool: Spool
     pipeline: Pipeline
     notifier: Notifier = field(default_factory=Notifier)
-    uplink: Uplink | None = None
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # before the next tick
+    stopping: bool = False
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    started: float = field(default_factory=time.monotonic)
     refused: str = ""  # why the pending batch is not on disk yet
-    step_seconds: float = 0.0
 
     async def run(self) -> None:
         """Run until a signal asks to stop; then report everything and leave."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
+            loop.add_signal_handler(number, self._stop)
         for note in self.session.pinned.notes:
             LOG.warning(note)
         agent = self.config.agent
         async with open_session(agent) as session:
             door = Door(agent, session, time.monotonic)
             clock = Clock(time.monotonic, time.time_ns, random.random)
-            self.uplink = Uplink(self.spool, door, agent, clock)
-            async with asyncio.TaskGroup() as tasks:
+            uplink = Uplink(self.spool, door, agent, clock)
+            source = self._source(uplink)
+            async with _served(self.config, source), asyncio.TaskGroup() as tasks:
                 others = [
-                    tasks.create_task(self.uplink.run()),
-                    tasks.create_task(self._send_live()),
+                    tasks.create_task(uplink.run()),
+                    tasks.create_task(self._send_live(uplink)),
                 ]
-                await self._tick_until_stopped()
+                await self._tick_until_stopped(source)
                 for task in others:
                     task.cancel()
             self.notifier.send("STOPPING=1")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
-                    await self.uplink.drain()
+                    await uplink.drain()
 
-    async def _send_live(self) -> None:
+    def _stop(self) -> None:
+        self.stopping = True
+        self.wake.set()
+
+    def _source(self, uplink: Uplink) -> DaemonSource:
+        return DaemonSource(
+            config=self.config,
+            session=self.session,
+            spool=self.spool,
+            pipeline=self.pipeline,
+            uplink=uplink,
+            busy=self.busy,
+            wake=self.wake,
+            started=self.started,
+        )
+
+    async def _send_live(self, uplink: Uplink) -> None:
         """A sample each second to the collector in use; lost without harm."""
-        assert self.uplink is not None
-        while True:
+        while self.config.agent.backend_url:
             await asyncio.sleep(TICK_S)
-            if self.config.agent.backend_url:
-                await self.uplink.live(self._sample())
+            await uplink.live(self._sample())
 
     def _sample(self) -> dict[str, Any]:
         interfaces = self.pipeline.watch.interfaces()
@@ -101,36 +122,38 @@ class Daemon:
             "interfaces": cumulative(interfaces, self.pipeline.counters),
         }
 
-    async def _tick_until_stopped(self) -> None:
-        ready = False
-        while not self.stopping.is_set():
+    async def _tick_until_stopped(self, source: DaemonSource) -> None:
+        while not self.stopping:
             started = time.monotonic()
-            await self.step()
-            if not ready:
-                ready = True
+            await self.step(source)
+            if not source.ready:
+                source.ready = True
                 self.notifier.send("READY=1", "STATUS=counting")
-                LOG.info("ready: %s", ", ".join(self._watched()) or "no interface yet")
+                names = [item.name for item in self.pipeline.watch.interfaces()]
+                LOG.info("ready: %s", ", ".join(names) or "no interface yet")
             # Fed by the tick, not by a timer: a step that hangs is a failure.
             self.notifier.send("WATCHDOG=1")
             rest = max(0.0, TICK_S - (time.monotonic() - started))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), rest)
+                await asyncio.wait_for(self.wake.wait(), rest)
+            self.wake.clear()
         for _ in range(FINAL_BATCHES):
-            await self.step(closing=True, final=True)
+            await self.step(source, final=True)
             if self.refused or not len(self.pipeline.live):
                 break
 
-    def _watched(self) -> list[str]:
-        return [item.name for item in self.pipeline.watch.interfaces()]
-
-    async def step(self, *, closing: bool = False, final: bool = False) -> None:
+    async def step(self, source: DaemonSource, *, final: bool = False) -> None:
         """One tick of the pipeline in a thread, and its outputs to where they go."""
+        asked = source.take_requests()
         async with self.busy:
             started = time.monotonic()
-            outputs = await asyncio.to_thread(self._step, closing, final)
-            self.step_seconds = time.monotonic() - started
-        if outputs.batch is not None and not self.refused and self.uplink is not None:
-            self.uplink.wake()
+            outputs = await asyncio.to_thread(self._step, bool(asked) or final, final)
+            source.step_seconds = time.monotonic() - started
+            source.refused = self.refused
+        if outputs.batch is not None and not self.refused:
+            source.uplink.wake()
+        for request in asked:
+            request.set()
         for note in outputs.notes:
             LOG.info(note)
 
@@ -160,6 +183,27 @@ class Daemon:
             return
         self.refused = ""
         self.pipeline.committed()
+        memory.save(Path(self.config.agent.data_dir), self.pipeline.store)
+
+
+@asynccontextmanager
+async def _served(config: Config, source: DaemonSource) -> AsyncIterator[None]:
+    """The API on its socket, and over TCP where an address is set. Raises ServeError."""
+    agent = config.agent
+    identity = {"service": "weir-agent", "version": assemble.version()}
+    routes = Api(source).routes()
+    runners = [
+        await serve_unix(application(routes, identity), Path(agent.runtime_dir)),
+    ]
+    try:
+        if agent.api_host:
+            secret = partial(read_secret, agent.api_token_file)
+            app = application(routes, identity, secret)
+            runners.append(await serve_tcp(app, agent.api_host, agent.api_port))
+        yield
+    finally:
+        for runner in runners:
+            await runner.cleanup()
 
 
 def start(config: Config) -> Daemon:

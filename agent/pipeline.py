@@ -90,6 +90,7 @@ class Pipeline:
     bookmark: Array = field(default_factory=lambda: np.zeros(1, BOOKMARK))
     next_walk_ns: int = 0
     next_batch_ns: int = 0
+    walked_ns: int = 0  # unix time of the last walk
     leaving: dict[int, int] = field(default_factory=dict)  # slot: batch with its last word
 
     def step(self, tick: Tick) -> Outputs:
@@ -103,6 +104,7 @@ class Pipeline:
         if batch_due or tick.now_ns >= self.next_walk_ns:
             self.next_walk_ns = tick.now_ns + self.settings.walk_ns
             self._walk(tick)
+            self.walked_ns = tick.now_ns + tick.unix_offset_ns
         else:
             self._count()
         if batch_due or (self.pending is None and self._ring_is_low()):

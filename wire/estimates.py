@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from wire import messages
-from wire.batch import MAX_ENDPOINTS, Batch
+from wire.batch import MAX_ENDPOINTS, Batch, Endpoints
 from wire.errors import Malformed
 from wire.sketches import Distinct
 
@@ -48,14 +48,13 @@ class Report:
     sketches: tuple[Estimate, ...]
 
 
-def report_of(batch: Batch) -> Report:
-    """Return the estimates of a batch. Raises Malformed where an image is none."""
-    endpoints = batch.endpoints
+def estimates_of(endpoints: Endpoints, switch_id: str) -> tuple[Estimate, ...]:
+    """Return an estimate for each endpoint. Raises Malformed where an image is none."""
     peers, ports = endpoints.sketches["unique_peers"], endpoints.sketches["unique_ports"]
-    rows = [
+    return tuple(
         Estimate(
             endpoint_id=name,
-            switch_id=batch.agent,
+            switch_id=switch_id,
             unique_peers=round(Distinct.from_bytes(peers[row]).estimate),
             unique_ports=round(Distinct.from_bytes(ports[row]).estimate),
             bytes_in=int(totals["bytes_in"]),
@@ -68,8 +67,13 @@ def report_of(batch: Batch) -> Report:
         for row, (name, totals) in enumerate(
             zip(endpoints.ids, endpoints.totals, strict=True)
         )
-    ]
-    return Report(batch.agent, batch.end_ns // 1_000_000_000, tuple(rows))
+    )
+
+
+def report_of(batch: Batch) -> Report:
+    """Return the estimates of a batch. Raises Malformed where an image is none."""
+    rows = estimates_of(batch.endpoints, batch.agent)
+    return Report(batch.agent, batch.end_ns // 1_000_000_000, rows)
 
 
 def to_json(report: Report) -> bytes:

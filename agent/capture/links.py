@@ -17,6 +17,8 @@ import numpy.typing as npt
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from agent.records import HOOKS
+
 RTMGRP_LINK: Final = 1
 CLSACT_PARENTS: Final = (0xFFFFFFF2, 0xFFFFFFF3)
 ARPHRD_ETHER: Final = 1
@@ -37,7 +39,7 @@ class Link:
     layer3: bool
     speed_bps: int  # 0: unknown
     addresses: tuple[str, ...]
-    statistics: npt.NDArray[np.uint64]  # (rx, tx) x (packets, bytes), the kernel's own
+    statistics: npt.NDArray[np.uint64]  # the kernel's own: (rx, tx) x records.UNITS
 
 
 def _attribute(message: Any, name: str, default: Any) -> Any:
@@ -59,8 +61,9 @@ def _link(message: Any, addresses: dict[int, list[str]]) -> Link:
     counts = _attribute(message, "IFLA_STATS64", {})
     statistics = np.array(
         [
-            [counts.get("rx_packets", 0), counts.get("rx_bytes", 0)],
-            [counts.get("tx_packets", 0), counts.get("tx_bytes", 0)],
+            # A driver counts what it is handed: frames and packets are one to it.
+            [counts.get(f"{hook}_{unit}", 0) for unit in ("packets", "packets", "bytes")]
+            for hook in HOOKS
         ],
         np.uint64,
     )

@@ -92,5 +92,3 @@ def open_session(
             f"maps keep their sizes ({actual.flows} flows) until: weir-agent detach"
         )
     return Session(pinned, kernel, links, watch, actual, back_end.name)
-
-

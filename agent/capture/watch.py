@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +119,7 @@ class Watch:
         if link is not None:
             return self._attach(slot, link, flags)
         absent = Link(
-            name, ifindex, "", 0, False, False, False, 0, (), np.zeros((2, 2), np.uint64)
+            name, ifindex, "", 0, False, False, False, 0, (), np.zeros((2, 3), np.uint64)
         )
         self._slots[slot] = _Slot(absent, Attached("none", "none", False), flags)
         return self._leave(slot)
@@ -218,33 +217,12 @@ class Watch:
         """Why interfaces that should be watched are not."""
         return list(self._failed.values())
 
-    def statistics(self) -> dict[int, npt.NDArray[Any]]:
-        """The kernel's own counts by slot: (rx, tx) x (frames, bytes)."""
-        by_index = {
-            held.link.ifindex: slot for slot, held in self._slots.items() if not held.left
+    def statistics(self) -> dict[str, npt.NDArray[np.uint64]]:
+        """The kernel's own counts by interface: uint64 (rx, tx) x records.UNITS."""
+        names = {
+            held.link.ifindex: held.link.name
+            for held in self._slots.values()
+            if not held.left
         }
-        found = self.links.statistics(list(by_index))
-        return {by_index[ifindex]: counts for ifindex, counts in found.items()}
-
-    def detach_all(self) -> None:
-        """Take every program off, and what the agent added with it."""
-        for held in self._slots.values():
-            if not held.left:
-                held.left = True
-                self._take_off(held)
-
-
-def detach_pinned(directory: Path, kernel: Kernel, links: Links) -> list[str]:
-    """Take programs off without a running agent: what the pinned slots say is watched."""
-    names = []
-    for row in kernel.slots():
-        flags, ifindex = int(row["flags"]), int(row["ifindex"])
-        if not flags & SLOT_USED:
-            continue
-        names.append(row["name"].decode(errors="replace"))
-        detach(directory, ifindex)
-        if flags & SLOT_MADE_CLSACT:
-            links.remove_empty_clsact(ifindex)
-        if flags & SLOT_MADE_PROMISCUOUS:
-            links.set_promiscuous(ifindex, on=False)
-    return names
+        found = self.links.statistics(list(names))
+        return {names[ifindex]: counts for ifindex, counts in found.items()}
