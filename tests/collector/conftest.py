@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from collector.store.embedded import Embedded
 from tests.collector.support import Server
+
+
+@pytest.fixture(scope="session")
+def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """The one chDB that a process can have."""
+    one = Embedded(tmp_path_factory.mktemp("chdb") / "store")
+    yield one
+    one.close()
 
 
 @pytest.fixture

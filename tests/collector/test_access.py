@@ -1,4 +1,4 @@
-"""Who may do what: roles and routes, tokens, sessions, forged requests, rates, the relay."""
+"""Who may do what: roles, tokens, sessions, forged requests, rates, the relay."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def session(answer: Answer) -> dict[str, str]:
 
 
 def test_every_route_holds_its_role(guarded: Server):
-    """Each route, as anyone, agent, viewer and admin: 401 or 403 exactly where it must be."""
+    """Each route, as anyone, agent, viewer, admin: 401 or 403 just where it must be."""
     tokens = {
         "anyone": "",
         "agent": token(guarded, "--agent", "matrix"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,21 +40,13 @@ class BreakingStore(Store):
         return count
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """The one chDB of this process."""
-    one = Embedded(tmp_path_factory.mktemp("chdb") / "store")
-    yield one
-    one.close()
-
-
 @pytest.fixture
-def store(door: Embedded) -> Iterator[BreakingStore]:
+def store(chdb: Embedded) -> BreakingStore:
     """Empty tables."""
-    one = BreakingStore(door, Site("weir_test"))
-    door.execute("DROP DATABASE IF EXISTS weir_test")
+    one = BreakingStore(chdb, Site("weir_test"))
+    chdb.execute("DROP DATABASE IF EXISTS weir_test")
     one.migrate()
-    yield one
+    return one
 
 
 class Life:
@@ -197,7 +188,7 @@ async def test_a_store_that_fails_is_asked_again(
     await life.send(1)
     store.door.execute("RENAME TABLE weir_test.flows TO weir_test.gone")
     work = asyncio.ensure_future(life.apply())
-    while life.intake.counts.store_errors < 2:
+    while life.intake.counts.store_errors < 2:  # noqa: ASYNC110 - the state is polled
         await asyncio.sleep(0.01)
     assert "flows" in life.intake.store_failing
     store.door.execute("RENAME TABLE weir_test.gone TO weir_test.flows")
