@@ -12,6 +12,7 @@ enum weir_ethertype {
 	WEIR_ETH_QINQ = 0x88a8,
 	WEIR_ETH_QINQ_OLD = 0x9100,
 	WEIR_ETH_PPPOE = 0x8864,
+	WEIR_ETH_CUT = 0x10000, /* no ethertype: the frame ends before it */
 };
 
 enum weir_protocol {

@@ -83,14 +83,14 @@ static __always_inline int weir_is_tag(__u16 type)
 	return type == WEIR_ETH_VLAN || type == WEIR_ETH_QINQ || type == WEIR_ETH_QINQ_OLD;
 }
 
-/* Ethertype of the network layer, 0 where a header is cut off. */
-static __always_inline __u16 weir_parse_pppoe(struct weir_cursor_bytes *cursor,
+/* Ethertype of the network layer; WEIR_ETH_CUT where a header is cut off. */
+static __always_inline __u32 weir_parse_pppoe(struct weir_cursor_bytes *cursor,
 					      __u32 *offset)
 {
 	const struct weir_pppoe *session = weir_take(cursor, struct weir_pppoe);
 
 	if (!session)
-		return 0;
+		return WEIR_ETH_CUT;
 	*offset += sizeof(*session);
 	switch (weir_ntohs(session->protocol)) {
 	case 0x0021:
@@ -102,14 +102,14 @@ static __always_inline __u16 weir_parse_pppoe(struct weir_cursor_bytes *cursor,
 	}
 }
 
-static __always_inline __u16 weir_parse_link(struct weir_cursor_bytes *cursor,
+static __always_inline __u32 weir_parse_link(struct weir_cursor_bytes *cursor,
 					     struct weir_packet *packet, __u32 *offset)
 {
 	const struct weir_ethernet *ethernet = weir_take(cursor, struct weir_ethernet);
 	__u16 type;
 
 	if (!ethernet)
-		return 0;
+		return WEIR_ETH_CUT;
 	type = weir_ntohs(ethernet->type);
 	*offset += sizeof(*ethernet);
 #pragma clang loop unroll(full)
@@ -120,7 +120,7 @@ static __always_inline __u16 weir_parse_link(struct weir_cursor_bytes *cursor,
 			break;
 		tag = weir_take(cursor, struct weir_tag);
 		if (!tag)
-			return 0;
+			return WEIR_ETH_CUT;
 		if (!packet->vlan)
 			packet->vlan = weir_ntohs(tag->control) & 0x0fff;
 		type = weir_ntohs(tag->type);
@@ -342,8 +342,7 @@ static __always_inline int weir_parse(struct weir_cursor_bytes *cursor,
 				      struct weir_packet *packet, __u32 frame_bytes,
 				      int layer3)
 {
-	__u32 offset = 0;
-	__u16 type;
+	__u32 offset = 0, type;
 
 	if (layer3) {
 		if (cursor->position + 1 > cursor->end)
@@ -353,7 +352,7 @@ static __always_inline int weir_parse(struct weir_cursor_bytes *cursor,
 		type = weir_parse_link(cursor, packet, &offset);
 	}
 	packet->header_bytes = offset;
-	if (!type || offset > frame_bytes)
+	if (type == WEIR_ETH_CUT || offset > frame_bytes)
 		return WEIR_UNPARSED;
 	if (type == WEIR_ETH_IPV4)
 		return weir_parse_ipv4(cursor, packet, frame_bytes - offset);

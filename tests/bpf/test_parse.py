@@ -105,6 +105,7 @@ TABLE: dict[str, Built] = {
     "lldp": build.ethernet(build.lldp()),
     "mpls": build.ethernet(build.mpls(four())),
     "802.3 length": build.ethernet(build.raw(38, b"\x42\x42\x03" + bytes(35))),
+    "ethertype 0": build.ethernet(build.raw(0, four().data)),
     "three tags": build.ethernet(
         build.raw(build.CTAG, b"\x00\x07\x08\x00" + four().data), vlans=TAGGED
     ),
