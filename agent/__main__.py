@@ -13,13 +13,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent import assemble, daemon, farewell, logs
+from agent import consultation, daemon, farewell, logs
 from agent.capture.loader.pins import CaptureError
+from agent.capture.session import back_end
 from agent.config import SETTINGS, Config, load
 from agent.settings import ConfigError
 from agent.ship.door import DoorError
 from agent.ship.spool import SpoolError
 from agent.status.client import AgentError, Client, NotRunning
+from agent.status.doctor import Level, as_json, lines, worst
 from agent.status.server import ServeError
 from agent.status.top import first, render, watch
 
@@ -52,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
         ("check", check, "check the settings, then end"),
         ("status", status, "what was counted, and how the agent is"),
         ("top", top, "a live view of interfaces, classes and flows"),
+        ("doctor", doctor, "what works here, what does not, and the remedy"),
         ("detach", detach, "take everything off the router, after reporting it"),
     ):
         one = _settings(commands.add_parser(name, help=text))
@@ -90,7 +93,7 @@ def check(config: Config, _: argparse.Namespace) -> int:
         raise ConfigError(
             'no interface to watch: set [capture] interfaces, such as ["eth0"]'
         )
-    assemble.back_end(config.capture)
+    back_end(config.capture.loader)
     daemon.check(config)
     print("settings are good")
     return 0
@@ -111,6 +114,16 @@ def top(config: Config, options: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         watch(Client(Path(config.agent.runtime_dir)), options.every, Console())
     return 0
+
+
+def doctor(config: Config, options: argparse.Namespace) -> int:
+    """Examine this machine; 1 where something has failed."""
+    findings = asyncio.run(consultation.findings(config))
+    if options.json:
+        print(json.dumps(as_json(findings), indent=2))
+    else:
+        print("\n".join(lines(findings)))
+    return 1 if worst(findings) is Level.FAILED else 0
 
 
 def detach(config: Config, _: argparse.Namespace) -> int:

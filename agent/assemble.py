@@ -11,10 +11,9 @@ from typing import Final
 
 from agent import memory
 from agent.capture.loader.attach import Wanted
-from agent.capture.loader.pins import BackEnd
 from agent.capture.recovery import recover
 from agent.capture.ring import Ring
-from agent.capture.session import Session, Sizes, open_session, prebuilt
+from agent.capture.session import Session, Sizes, back_end, open_session
 from agent.capture.watch import Choice, Override
 from agent.classify.ports import by_code_point, by_port
 from agent.config import Capture, Config
@@ -31,11 +30,6 @@ CLOSE_CHUNK: Final = 1024
 def version() -> str:
     """The installed version."""
     return metadata.version("weir")
-
-
-def back_end(capture: Capture) -> BackEnd:
-    """The loader that the settings ask for. Raises CaptureError."""
-    return prebuilt()
 
 
 def choice(capture: Capture) -> Choice:
@@ -57,7 +51,7 @@ def session(config: Config) -> Session:
     capture = config.capture
     return open_session(
         Path(capture.pin_directory),
-        back_end(capture),
+        back_end(capture.loader),
         Sizes(capture.max_flows, capture.closing_entries),
         choice(capture),
         (by_port(), by_code_point()),

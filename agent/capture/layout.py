@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.records import FLOW_DELTA
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 SLOTS: Final = 64
 HOOKS: Final = 2
 CLASSES: Final = 8
@@ -35,6 +35,16 @@ INTERFACE_NO_V6: Final = 0x02
 INTERFACE_UNIDIRECTIONAL: Final = 0x04
 INTERFACE_LAYER3: Final = 0x08
 INTERFACE_FILTER: Final = 0x10
+
+TESTS: Final = 64
+TEST_FAMILY: Final = 1
+TEST_PROTOCOL: Final = 2
+TEST_NET: Final = 3
+TEST_PORT: Final = 4
+FILTER_TAKE: Final = 254
+FILTER_REFUSE: Final = 255
+END_SOURCE: Final = 1
+END_OTHER: Final = 2
 
 SLOT_USED: Final = 0x01
 SLOT_MADE_CLSACT: Final = 0x02
@@ -159,6 +169,21 @@ INTERFACE: Final = np.dtype(
     [("ifindex", "<u4"), ("slot", "<u2"), ("flags", "u1"), ("padding", "u1")]
 )
 
+TEST: Final = np.dtype(
+    [
+        ("kind", "u1"),
+        ("ends", "u1"),
+        ("yes", "u1"),
+        ("no", "u1"),
+        ("low", "<u2"),
+        ("high", "<u2"),
+        ("address", "u1", (16,)),
+        ("mask", "u1", (16,)),
+    ]
+)
+
+FILTER: Final = np.dtype([("count", "<u4"), ("padding", "<u4"), ("tests", TEST, (TESTS,))])
+
 CLOSING: Final = np.dtype(
     [
         ("key", KEY),
@@ -216,6 +241,8 @@ STRUCTURES: Final = {
     "weir_record": RECORD,
     "weir_counters": COUNTERS,
     "weir_interface": INTERFACE,
+    "weir_test": TEST,
+    "weir_filter": FILTER,
     "weir_closing": CLOSING,
     "weir_verdict": VERDICT,
     "weir_sample": FLOW_DELTA,
@@ -233,6 +260,7 @@ MAPS: Final = {
     "counters": COUNTERS,
     "port_classes": np.dtype("u1"),
     "dscp_classes": np.dtype("u1"),
+    "filter": FILTER,
     "scratch": None,
     "closing": CLOSING,
     "verdicts": VERDICT,

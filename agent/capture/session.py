@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from agent.capture.links import Links
-from agent.capture.loader import libbpf, pins
+from agent.capture.loader import bcc, libbpf, pins
 from agent.capture.loader.kernel import Kernel
 from agent.capture.loader.pins import BackEnd, CaptureError, Pinned
 from agent.capture.watch import Choice, Watch
@@ -58,6 +58,32 @@ def object_path() -> Path:
     installed = Path(sys.prefix) / "bpf" / OBJECT
     built = Path(__file__).resolve().parents[2] / "build" / "bpf" / OBJECT
     return installed if installed.exists() else built
+
+
+def source_path() -> Path:
+    """Where the programs' source is, for the compiler on the box."""
+    installed = Path(sys.prefix) / "bpf"
+    own = Path(__file__).resolve().parents[2] / "bpf"
+    return installed if (installed / bcc.SOURCE).exists() else own
+
+
+def compiled() -> BackEnd:
+    """The bcc back end. Raises CaptureError where the source is missing."""
+    path = source_path()
+    try:
+        identity = bcc.identity(path)
+    except OSError as error:
+        raise CaptureError(
+            f"{path}: {error.strerror}; reinstall weir-agent: it brings the source"
+        ) from error
+    return BackEnd("bcc", identity, lambda sizes, reuse: bcc.load(path, sizes, reuse))
+
+
+def back_end(wanted: str) -> BackEnd:
+    """wanted: auto | libbpf | bcc; auto compiles where no object is. CaptureError."""
+    if wanted == "bcc" or (wanted == "auto" and not object_path().exists()):
+        return compiled()
+    return prebuilt()
 
 
 def prebuilt() -> BackEnd:

@@ -50,6 +50,7 @@ GEOMETRY: Final = {
     "counters": (create.PERCPU_ARRAY, SLOTS * HOOKS),
     "port_classes": (create.ARRAY, 65536),
     "dscp_classes": (create.ARRAY, 64),
+    "filter": (create.ARRAY, 1),
     "scratch": (create.PERCPU_ARRAY, 1),
     "closing": (create.ARRAY, 16384),
     "verdicts": (create.ARRAY, 4096),

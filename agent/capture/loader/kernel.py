@@ -169,6 +169,10 @@ class Kernel:
                 self._maps[name], 0, np.ascontiguousarray(classes, np.uint8)
             )
 
+    def set_filter(self, tests: Array) -> None:
+        """The capture filter (dtype FILTER, shape (1,)) of interfaces that have the flag."""
+        bpf.map_update(self._maps["filter"], 0, tests)
+
     def write_bookmark(
         self, bookmark: Array, reported: Array | None, max_flows: int
     ) -> None:
