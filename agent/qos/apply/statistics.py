@@ -1,0 +1,81 @@
+"""What the trees did: counters of classes as the kernel keeps them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyroute2.netlink.rtnl import RTM_GETQDISC, RTM_GETTCLASS
+
+from agent.qos.apply.netlink import Netlink
+from agent.qos.apply.options import attributes
+from agent.qos.htb import ACTIVE_LEAVES, BASELINE_LEAVES
+from agent.qos.tree import ROOT, is_our_handle
+from agent.records import CLASS_NAMES
+
+_BASIC, _QUEUE, _PACKETS64 = 1, 3, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Since the class was made; backlog: what it holds now."""
+
+    sent_bytes: int = 0
+    sent_packets: int = 0
+    drops: int = 0
+    overlimits: int = 0
+    backlog_bytes: int = 0
+    backlog_packets: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.sent_bytes + other.sent_bytes,
+            self.sent_packets + other.sent_packets,
+            self.drops + other.drops,
+            self.overlimits + other.overlimits,
+            self.backlog_bytes + other.backlog_bytes,
+            self.backlog_packets + other.backlog_packets,
+        )
+
+
+def by_class(netlink: Netlink, index: int) -> Mapping[str, Counts]:
+    """Return class -> counts of a device's tree, both branches together. Raises Refused."""
+    found = dict.fromkeys(CLASS_NAMES, Counts())
+    for handle, counts in by_handle(netlink, index).items():
+        number = handle & 0xF
+        is_leaf = handle & 0xFFF0 in (ACTIVE_LEAVES, BASELINE_LEAVES)
+        if is_leaf and number < len(CLASS_NAMES):
+            found[CLASS_NAMES[number]] += counts
+    return found
+
+
+def by_handle(netlink: Netlink, index: int) -> Mapping[int, Counts]:
+    """Return handle -> counts of Weir's classes on a device. Raises Refused."""
+    return {
+        one["handle"]: _counts(one)
+        for one in netlink.tc(RTM_GETTCLASS, index)
+        if is_our_handle(one["handle"])
+    }
+
+
+def of_root(netlink: Netlink, index: int) -> Counts:
+    """Return the counts of Weir's root qdisc on a device; zeros: there is none."""
+    roots = [
+        one
+        for one in netlink.tc(RTM_GETQDISC, index)
+        if one["parent"] == ROOT and is_our_handle(one["handle"])
+    ]
+    return _counts(roots[0]) if roots else Counts()
+
+
+def _counts(one: Any) -> Counts:
+    found = attributes(bytes(one.get_attr("TCA_STATS2") or b""))
+    sent_bytes, sent_packets = struct.unpack_from("=QI", found.get(_BASIC, bytes(12)))
+    if _PACKETS64 in found:
+        (sent_packets,) = struct.unpack_from("=Q", found[_PACKETS64])
+    length, backlog, drops, _, overlimits = struct.unpack_from(
+        "=5I", found.get(_QUEUE, bytes(20))
+    )
+    return Counts(sent_bytes, sent_packets, drops, overlimits, backlog, length)
