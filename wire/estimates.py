@@ -72,8 +72,8 @@ def estimates_of(endpoints: Endpoints, switch_id: str) -> tuple[Estimate, ...]:
 
 def report_of(batch: Batch) -> Report:
     """Return the estimates of a batch. Raises Malformed where an image is none."""
-    rows = estimates_of(batch.endpoints, batch.agent)
-    return Report(batch.agent, batch.end_ns // 1_000_000_000, rows)
+    timestamp = batch.end_ns // 1_000_000_000
+    return Report(batch.agent, timestamp, estimates_of(batch.endpoints, batch.agent))
 
 
 def to_json(report: Report) -> bytes:

@@ -34,6 +34,11 @@ class Registry:
         self._slots = {OTHER_ENDPOINT: OTHER}
         self._free = list(range(max_endpoints, 0, -1))
 
+    @property
+    def count(self) -> int:
+        """How many slots are taken, OTHER not counted."""
+        return self.max_endpoints - len(self._free)
+
     def admit(
         self, ids: list[str], sends: npt.NDArray[np.bool_], size: npt.NDArray[Any]
     ) -> npt.NDArray[np.intp]:

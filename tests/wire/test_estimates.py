@@ -96,6 +96,12 @@ def test_any_bytes_are_malformed(data):
         from_json(data)
 
 
+def test_too_large_a_body_is_malformed_unread(monkeypatch):
+    monkeypatch.setattr("wire.estimates.MAX_JSON", 10)
+    with pytest.raises(Malformed, match="at most 10"):
+        from_json(message())
+
+
 def test_deep_nesting_is_malformed():
     with pytest.raises(Malformed):
         from_json(b"[" * 200_000)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+import datasketches
 import numpy as np
 import pytest
 
 from tests.support.campaigns import count
-from wire import images
+from wire import images, sketches
 from wire.errors import Malformed
 from wire.sketches import Distinct, Frequency, Frequent, Quantiles
 
@@ -123,6 +124,17 @@ def test_each_field_is_checked(check, image, place, value):
         mutant[place - 1] = 0x80 if check is images.check_kll else 0xF0
     with pytest.raises(Malformed):
         check(bytes(mutant))
+
+
+def test_frequent_items_that_are_empty_say_so():
+    with pytest.raises(Malformed, match="empty"):
+        images.check_frequent(bytes([1, 1, 10, 3, 3, 0, 0, 0]))
+    images.check_frequent(bytes([1, 1, 10, 3, 3, 4, 0, 0]))
+
+
+def test_what_the_library_refuses_is_malformed():
+    with pytest.raises(Malformed, match="kll_floats_sketch"):
+        sketches._read(datasketches.kll_floats_sketch, bytes(8))
 
 
 @pytest.mark.parametrize(("hashes", "buckets"), [(4, 64), (3, 128)])

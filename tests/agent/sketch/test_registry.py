@@ -32,7 +32,7 @@ def test_the_known_keep_their_slots():
     assert admit(registry, "a", "b") == ["a", "b"]
     assert admit(registry, "b", "a") == ["b", "a"]
     assert admit(registry, "c") == ["other"]
-    assert (registry.evicted, registry.refused) == (0, 1)
+    assert (registry.count, registry.evicted, registry.refused) == (2, 0, 1)
 
 
 def test_the_longest_unseen_goes_first():
