@@ -10,7 +10,6 @@ stored twice.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -277,12 +276,15 @@ class Intake:
         """Read what the journal still holds."""
         seen: set[BatchId] = set()
         for position, data in self.journal.replay(applied):
-            with contextlib.suppress(Refused):  # It was understood before it was written.
+            try:
                 accepted = understand_arrival(entry.unpack(data), self.decoded_bytes_max)
-                if accepted.id not in seen:
-                    seen.add(accepted.id)
-                    self._accept(accepted, position, len(data))
-                    self.counts.replayed += 1
+            except Refused as refusal:  # Another version of this program wrote it.
+                self.counts.refuse(refusal.status)
+                continue
+            if accepted.id not in seen:
+                seen.add(accepted.id)
+                self._accept(accepted, position, len(data))
+                self.counts.replayed += 1
 
     def _count(self) -> None:
         """Fill the counters that live in memory only."""

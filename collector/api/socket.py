@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -36,6 +37,7 @@ class Client:
     since: float
     channels: set[str] = field(default_factory=lambda: set(CHANNELS))
     queue: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
+    abort: Callable[[], None] = lambda: None
     is_dropped: bool = False
 
 
@@ -116,6 +118,8 @@ class LiveSocket:
         client.queue.put_nowait(
             message("connected", {"client_id": client.id, "timestamp": now})
         )
+        if request.transport is not None:
+            client.abort = request.transport.abort
         self._clients[client.id] = client
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -130,7 +134,7 @@ class LiveSocket:
         """Take what a browser says until the connection ends."""
         async for said in socket:
             if said.type is WSMsgType.TEXT:
-                offer(client, answer(said.data, client.channels))
+                self._offer(client, answer(said.data, client.channels))
             if client.is_dropped:
                 break
 
@@ -146,12 +150,21 @@ class LiveSocket:
         }
         for client in list(self._clients.values()):
             for channel, text in texts.items():
-                if channel in client.channels and not client.is_dropped:
-                    offer(client, text)
-            if client.is_dropped:
-                self._clients.pop(client.id, None)
-                self.dropped += 1
-                LOG.warning("live client %s is too slow: dropped", client.id)
+                if channel in client.channels:
+                    self._offer(client, text)
+
+    def _offer(self, client: Client, text: str) -> None:
+        """Queue a message; a client whose queue is full is cut off at once."""
+        if client.is_dropped:
+            return
+        try:
+            client.queue.put_nowait(text)
+        except asyncio.QueueFull:
+            client.is_dropped = True
+            self.dropped += 1
+            self._clients.pop(client.id, None)
+            client.abort()
+            LOG.warning("live client %s is too slow: dropped", client.id)
 
     @property
     def watching(self) -> int:
@@ -170,17 +183,10 @@ def agent_of(principal: Principal, body: Any) -> str:
 
 
 async def send(socket: web.WebSocketResponse, client: Client) -> None:
-    """Write a client's messages as fast as it reads; close it when it was dropped."""
-    while not client.is_dropped:
-        await socket.send_str(await client.queue.get())
-
-
-def offer(client: Client, text: str) -> None:
-    """Queue a message, or mark the client as too slow."""
-    try:
-        client.queue.put_nowait(text)
-    except asyncio.QueueFull:
-        client.is_dropped = True
+    """Write a client's messages as fast as it reads, until its connection ends."""
+    with contextlib.suppress(ConnectionError):
+        while not client.is_dropped:
+            await socket.send_str(await client.queue.get())
 
 
 def answer(said: str, channels: set[str]) -> str:

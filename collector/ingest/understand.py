@@ -9,6 +9,8 @@ from collector.records import Arrival, Refused
 from wire.batch import Batch, Malformed, UnknownVersion, decode
 
 AGENT_LENGTH_MAX: Final = 128
+SEQUENCE_MAX: Final = 2**63 - 1
+"""What SQLite holds; a batch a second takes 292 billion years to get there."""
 
 
 Estimates = dict[str, list[float]]
@@ -37,5 +39,5 @@ def check(batch: Batch, form: str) -> None:
     """Hold what the codec leaves open: names that people read, numbers that begin at 1."""
     if not 0 < len(batch.agent) <= AGENT_LENGTH_MAX or not batch.agent.isprintable():
         raise Refused(400, f"agent: 1 to {AGENT_LENGTH_MAX} printable characters")
-    if form == "msgpack" and batch.sequence < 1:
-        raise Refused(400, "sequence: begins at 1")
+    if form == "msgpack" and not 1 <= batch.sequence <= SEQUENCE_MAX:
+        raise Refused(400, f"sequence: begins at 1 and ends at {SEQUENCE_MAX}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -14,6 +15,7 @@ import zlib
 from pathlib import Path
 
 import aiohttp
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -217,6 +219,38 @@ def test_damaged_images_are_left_out_of_answers(shared: Server):
     assert (len(found), found[0]["top_peers"]) == (3, [])
 
 
+def test_the_greatest_numbers_are_stored(shared: Server):
+    """Every field at its limit: it is stored, and so is the next batch."""
+    most = 2**64 - 1
+    one = batch(2**63 - 1, agent="most", end=2**63 / 1e9)
+    totals = one.endpoints.totals.copy()
+    for rows in (totals, one.flows):
+        for name in rows.dtype.names:
+            if name not in ("interface", "class"):
+                rows[name] = np.iinfo(rows.dtype[name].base).max
+    totals["bytes_in"] = 2**40
+    ends = dataclasses.replace(one.endpoints, totals=totals)
+    link = dataclasses.replace(one.interfaces[0], mtu=most, speed_bps=most, name="\x00'\\")
+    one = dataclasses.replace(
+        one, endpoints=ends, interfaces=(link,), start_ns=0, end_ns=most,
+        health={"a": most, "b": -(2**63), "c": "\x00", "d": 1e308},
+    )  # fmt: skip
+    assert shared.post(one).status == 200
+    assert shared.post(dataclasses.replace(one, sequence=2**63)).status == 400
+    assert shared.post(batch(1, agent="most")).status == 200
+    shared.settled()
+    assert shared.get("/health").status == 200
+    for path in (
+        "agents",
+        "endpoints?agents=most",
+        "flows?agent=most",
+        "batches?agents=most",
+    ):
+        answer = shared.get(f"/api/{path}")
+        assert answer.status == 200, answer.data
+        assert b"most" in answer.data
+
+
 def test_a_clock_far_off_is_corrected(shared: Server):
     assert shared.post(batch(1, agent="no-battery", end=1000.0)).status == 200
     shared.settled()
@@ -377,6 +411,38 @@ async def test_channels_and_wrong_origins(shared: Server):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
             await session.ws_connect(url, headers={"Origin": "http://evil.example"})
         assert refusal.value.status == 403
+
+
+async def test_a_stalled_client_is_dropped_and_the_other_goes_on(shared: Server):
+    url = shared.url.replace("http", "ws") + "/api/live"
+    reader, writer = await asyncio.open_connection("127.0.0.1", shared.port, limit=1024)
+    writer.write(
+        b"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    await writer.drain()
+    await reader.readline()
+    # Small questions, each answered: what comes back is never read, and so piles up.
+    question = b'{"type": "subscribe", "channel": "throughput"}'
+    mask = bytes(4)
+    framed = bytes([0x81, 0x80 | len(question)]) + mask + question
+
+    async def flood() -> None:
+        with contextlib.suppress(OSError):
+            for _ in range(4000):
+                writer.write(framed * 100)
+                await asyncio.wait_for(writer.drain(), 5)
+
+    flooding = asyncio.ensure_future(flood())
+    messages = await live_messages(url, 4)
+    kinds = [message["type"] for message in messages]
+    assert kinds.count("throughput") >= 3
+    flooding.cancel()
+    await asyncio.gather(flooding, return_exceptions=True)
+    metrics = (await asyncio.to_thread(shared.get, "/metrics")).json["metrics"]
+    assert metrics["weir_collector_live_dropped_total"][0]["value"] >= 1
+    writer.close()
 
 
 @pytest.mark.parametrize(
