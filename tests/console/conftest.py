@@ -20,6 +20,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    expect,
     sync_playwright,
 )
 
@@ -32,6 +33,7 @@ ARGUMENTS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 READY_SECONDS = 40.0
+expect.set_options(timeout=15_000)  # a busy machine draws late; this is no benchmark
 
 
 def free_port() -> int:
