@@ -27,8 +27,24 @@ COMMANDS: Final = (
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command. Only its own module is imported, so that each starts fast."""
+    """Run one command; return its exit status."""
     words = sys.argv[1:] if words is None else words
+    try:
+        options = parse(words)
+        return int(options.main(options))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; nobody is left to tell.
+        sys.stderr.close()
+        return 141
+    except (OSError, ValueError) as error:
+        print(f"weir-lab {words[0]}: {reason(error)}", file=sys.stderr)
+        return 1
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Parse the command line, importing the one command's module only, for speed."""
     parser = argparse.ArgumentParser(prog="weir-lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
@@ -39,18 +55,7 @@ def main(words: list[str] | None = None) -> int:
             module = importlib.import_module(command.module)
             module.arguments(child)
             child.set_defaults(main=module.main)
-    options = parser.parse_args(words)
-    try:
-        return int(options.main(options))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; nobody is left to tell.
-        sys.stderr.close()
-        return 141
-    except (OSError, ValueError) as error:
-        print(f"weir-lab {options.command}: {reason(error)}", file=sys.stderr)
-        return 1
+    return parser.parse_args(words)
 
 
 def reason(error: Exception) -> str:

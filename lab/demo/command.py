@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from lab.demo.show import Show, ShowFailed, show, undo
+from lab.demo.show import Show, show, undo
 from lab.demo.traffic import Traffic, TrafficFailed, Wish, summary
+from lab.demo.waiting import ShowFailed
 from lab.netns import world
 from lab.traffic import command as one_end
 

@@ -9,28 +9,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import aiohttp
+from typing import Any, Final
 
 from lab.demo.settings import CONFIG, Site, generated
 from lab.demo.traffic import Traffic, Wish, summary
+from lab.demo.waiting import (
+    ShowFailed,
+    died,
+    ended,
+    healthy,
+    interface_bytes,
+    told,
+    until,
+    whole,
+    within,
+)
 from lab.netns import namespace, processes, state, world
 from lab.netns.processes import Child
 from lab.netns.relay import relay
 
-READY_S: Final = 60.0
-"""An embedded store takes some seconds to open; bcc takes as long to compile."""
-
-PROGRESS_S: Final = 5.0
 SECRET: Final = re.compile(r"\bweir_[A-Za-z0-9_-]{20,}")
 
 Tell = Callable[..., None]
-T = TypeVar("T")
-
-
-class ShowFailed(Exception):
-    """The demonstration cannot go on; one line for the user, and a log's last lines."""
 
 
 @dataclass(frozen=True)
@@ -70,40 +70,39 @@ async def _work(order: Show, tell: Tell) -> None:
         if space:
             await stack.enter_async_context(relay(space, site.agent_port))
         agent = await stack.enter_async_context(_agent(order.prefix, site, space, tell))
-        ends: list[Awaitable[Any]] = [_ended(collector), _ended(agent)]
+        ends: list[Awaitable[Any]] = [ended(collector), ended(agent)]
         traffic = None
         if space:
-            plan = await _whole(world.standing, order.prefix)
+            plan = await whole(world.standing, order.prefix)
             traffic = await stack.enter_async_context(Traffic(plan, order.wish))
             ends.append(traffic.finished())
         else:
             ends.append(asyncio.sleep(order.wish.seconds))
         tell("ready", f"console: {site.url}  (Ctrl-C ends everything)", url=site.url)
-        await _until(ends, lambda: _progress(agent, traffic, tell))
+        await until(ends, lambda: _progress(agent, traffic, tell))
         tell("stopping", "the time is over")
 
 
 async def undo(prefix: str, tell: Tell, site: Site | None = None) -> None:
-    """Detach what an agent of an earlier run has left in the kernel."""
+    """End what an earlier run has left behind, then detach what its agent has attached."""
     known = state.load(prefix)
+    if known:
+        await whole(state.end_processes, known.processes, processes.GRACE_S)
     directories = [Path(path) for path in known.directories] if known else []
     if site is not None:
         directories.append(site.directory)
     router = f"{prefix}-router"
     space = router if namespace.exists(router) else ""
     for directory in directories:
-        if (directory / CONFIG).exists():
+        if await whole(_has_settings, directory):
             await _detach(directory / CONFIG, space, tell)
 
 
-async def _whole(work: Callable[..., T], *arguments: Any) -> T:
-    """Do blocking work to its end, also when we are cancelled: half a lab helps nobody."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+def _has_settings(directory: Path) -> bool:
     try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
+        return (directory / CONFIG).exists()
+    except PermissionError:
+        return False  # bpffs, where pins are, refuses any name with a dot.
 
 
 def _check(order: Show) -> None:
@@ -137,7 +136,7 @@ async def _place(order: Show, site: Site, tell: Tell) -> str:
     space = ""
     interfaces: tuple[str, ...] = (order.interface,)
     if not order.interface:
-        plan = await _whole(world.up, order.prefix, order.hosts)
+        plan = await whole(world.up, order.prefix, order.hosts)
         space, interfaces = plan.router, ("lan0", "wan0")
         tell("up", f"{order.prefix} is up: {len(plan.hosts)} clients, router, server")
     known = state.load(order.prefix) or state.State(order.prefix)
@@ -151,7 +150,7 @@ async def _place(order: Show, site: Site, tell: Tell) -> str:
 
 
 async def _down(prefix: str, tell: Tell) -> None:
-    await _whole(world.down, prefix)
+    await whole(world.down, prefix)
     tell("down", f"{prefix} is down, nothing is left")
 
 
@@ -164,12 +163,10 @@ async def _collector(prefix: str, site: Site, tell: Tell) -> AsyncIterator[Child
     )
     state.remember_process(prefix, child.pid, child.what)
     try:
-        await _until(
-            [_within(_healthy(f"{site.url}/health"), child), _ended(child)], lambda: None
-        )
+        await until([within(healthy(f"{site.url}/health"), child), ended(child)])
         words = ("token", "add", "--agent", site.switch_id, "-c", config)
-        told = await _command("token", "collector", *words)
-        secret = SECRET.search(told)
+        said = await told("collector token", processes.module("collector", *words))
+        secret = SECRET.search(said)
         if secret is None:
             raise ShowFailed("collector token: printed no token")
         site.token_file.touch(mode=0o600)
@@ -193,7 +190,7 @@ async def _agent(prefix: str, site: Site, space: str, tell: Tell) -> AsyncIterat
         )
         state.remember_process(prefix, child.pid, child.what)
         try:
-            await _until([_within(ready.wait(), child), _ended(child)], lambda: None)
+            await until([within(ready.wait(), child), ended(child)])
             tell("agent", f"agent runs{f' in {space}' if space else ''}, log {log}")
             yield child
         finally:
@@ -202,75 +199,17 @@ async def _agent(prefix: str, site: Site, space: str, tell: Tell) -> AsyncIterat
 
 
 async def _detach(config: Path, space: str, tell: Tell) -> None:
+    child = await processes.start(
+        "agent detach",
+        processes.module("agent", "detach", "-c", str(config)),
+        space=space,
+        log=config.with_name("agent.log"),
+    )
     try:
-        await _command("detach", "agent", "detach", "-c", str(config), space=space)
-    except ShowFailed as failure:
-        tell("detach", str(failure))
-
-
-async def _healthy(url: str) -> None:
-    """Wait until a daemon says that it is well."""
-    timeout = aiohttp.ClientTimeout(total=2)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        while True:
-            with suppress(aiohttp.ClientError, OSError, TimeoutError):
-                async with session.get(url) as response:
-                    if response.status == 200:
-                        return
-            await asyncio.sleep(0.1)
-
-
-async def _within(waiting: Awaitable[Any], child: Child) -> None:
-    try:
-        async with asyncio.timeout(READY_S):
-            await waiting
-    except TimeoutError:
-        raise ShowFailed(
-            f"{child.what}: not ready after {READY_S:.0f} s\n{child.last_words()}"
-        ) from None
-
-
-async def _ended(child: Child) -> None:
-    await child.process.wait()
-    raise _died(child)
-
-
-def _died(child: Child) -> ShowFailed:
-    status = child.process.returncode
-    return ShowFailed(f"{child.what}: ended with status {status}\n{child.last_words()}")
-
-
-async def _command(what: str, program: str, *words: str, space: str = "") -> str:
-    """Run one of our commands to its end and return what it printed."""
-    child = await processes.start(what, processes.module(program, *words), space=space)
-    try:
-        lines = [line async for line in child.lines()]
-        async with asyncio.timeout(READY_S):
-            status = await child.process.wait()
+        await within(child.process.wait(), child)
     finally:
-        await child.stop()
-    if status != 0:
-        raise ShowFailed(f"{program} {words[0]}: ended with status {status}: see above")
-    return "\n".join(lines)
-
-
-async def _until(ends: list[Awaitable[Any]], each: Callable[[], None]) -> None:
-    """Wait for the first of several ends; raise what it raises."""
-    tasks = [asyncio.ensure_future(end) for end in ends]
-    try:
-        while True:
-            done, _ = await asyncio.wait(
-                tasks, timeout=PROGRESS_S, return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in done:
-                task.result()
-            if done:
-                return
-            each()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if await child.stop() != 0:
+            tell("detach", str(died(child)))
 
 
 def _progress(agent: Child, traffic: Traffic | None, tell: Tell) -> None:
@@ -279,14 +218,3 @@ def _progress(agent: Child, traffic: Traffic | None, tell: Tell) -> None:
     parts = [f"{name} {(rx + tx) / 1e6:.1f} MB" for name, (rx, tx) in wire.items()]
     text = "; ".join([", ".join(parts), *([summary(totals)] if traffic else [])])
     tell("progress", text, interfaces=wire, traffic=totals)
-
-
-def interface_bytes(pid: int) -> dict[str, tuple[int, int]]:
-    """Return what each interface of a process's namespace received and sent, in bytes."""
-    found = {}
-    for line in Path(f"/proc/{pid}/net/dev").read_text("ascii").splitlines()[2:]:
-        name, _, numbers = line.partition(":")
-        columns = numbers.split()
-        if name.strip() != "lo":
-            found[name.strip()] = int(columns[0]), int(columns[8])
-    return found
