@@ -38,6 +38,7 @@ SERVICES: Final = {
 }  # fmt: skip
 """Names of well-known ports, for TCP, UDP and SCTP alike."""
 
+_GROUPS: Final = ":".join(["{:x}"] * 8).format
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 
 
@@ -55,15 +56,18 @@ def address_bytes(text: str) -> bytes:
 
 
 def address_texts(addresses: npt.NDArray[np.uint8]) -> list[str]:
-    """Return address_text of every row of shape (n, 16), IPv4 without a call an address."""
+    """Return address_text of every row of shape (n, 16), most of them without a call."""
+    groups = np.ascontiguousarray(addresses).view(">u2").astype(np.uint16)
     mapped = (addresses[:, :12] == np.frombuffer(_MAPPED, "u1")).all(axis=1)
-    last = addresses[:, 12:].tolist()
-    return [
-        f"{a}.{b}.{c}.{d}" if is_mapped else address_text(row.tobytes())
-        for is_mapped, (a, b, c, d), row in zip(
-            mapped.tolist(), last, addresses, strict=True
-        )
-    ]
+    # RFC 5952 shortens runs of two zeros and more; without one there is nothing to decide.
+    plain = ((groups == 0).sum(axis=1) < 2) & ~mapped
+    texts = np.empty(len(addresses), object)
+    texts[mapped] = [f"{a}.{b}.{c}.{d}" for a, b, c, d in addresses[mapped, 12:].tolist()]
+    texts[plain] = [_GROUPS(*row) for row in groups[plain].tolist()]
+    rest = ~(mapped | plain)
+    texts[rest] = [address_text(row.tobytes()) for row in addresses[rest]]
+    found: list[str] = texts.tolist()
+    return found
 
 
 def port_item(protocol: int, port: int) -> str:

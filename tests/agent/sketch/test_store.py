@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import random
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta, timezone
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,6 +186,7 @@ def test_intervals_are_deltas_and_the_version_grows():
     third = sealed(store, END_NS)  # the clock went back
     assert empty.endpoints.ids == ()
     assert len(empty.flows) == len(empty.quantiles) == 0
+    assert len(encode(empty)) < len(encode(first)) / 2  # idle intervals are small
     assert third.endpoints.totals["bytes_out"].tolist() == [5]
     assert third.endpoints.totals["flow_count"].tolist() == [0]
     assert (first.start_ns, first.end_ns) == (START_NS, END_NS)
@@ -366,3 +370,39 @@ def test_sketches_agree_with_exact_counts_within_their_bounds():
     assert found[0][0] == exact.most_common(1)[0][0]
     for item, _, low, high in found:
         assert low <= exact[item] <= high
+
+
+def resident_bytes():
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_500_busy_endpoints_stay_within_their_memory():
+    """The documented limit: 24 MiB for 500 endpoints whose sketches are all full."""
+
+    def interval(store, number):
+        deltas = np.zeros(500 * 40, FLOW_DELTA)
+        deltas["id"] = np.arange(deltas.size) + number * deltas.size
+        deltas["source"][:, 10:13] = [255, 255, 10]
+        deltas["source"][:, 14:] = np.stack(
+            np.divmod(np.arange(deltas.size) % 500, 256), axis=1
+        )
+        generator = np.random.default_rng(number)
+        deltas["destination"] = generator.integers(32, 200, (deltas.size, 16))
+        deltas["destination_port"] = generator.integers(1, 65536, deltas.size)
+        deltas["bytes"] = deltas["packets"] = generator.integers(1, 10**6, (deltas.size, 2))
+        deltas["protocol"], deltas["home"], deltas["new"], deltas["ending"] = (
+            6,
+            True,
+            True,
+            1,
+        )
+        store.feed(deltas, (LINK,), START_NS)
+        return store.seal(ORIGIN, START_NS, (REPORT,), {})
+
+    interval(Store(Settings(), START_NS), 0)
+    before = resident_bytes()
+    store = Store(Settings(), START_NS)
+    for number in range(8):
+        assert len(interval(store, number).endpoints.ids) == 500
+    assert resident_bytes() - before < 24 << 20
