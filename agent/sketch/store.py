@@ -33,7 +33,7 @@ _PIECE_ROWS: Final = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator decides."""
+    """What the operator decides. 500 endpoints take up to 24 MiB, full sketches and all."""
 
     max_endpoints: int = 500
     top_flows: int = 100
@@ -88,7 +88,7 @@ class Store:
         """
         self._names.update({item.slot: item.name for item in interfaces})
         self._macs = self._macs if macs is None else macs
-        self._now_ns = max(self._now_ns, now_ns)
+        self._now_ns = now_ns
         rows = deltas if deltas["home"].all() else take(deltas, deltas["home"])
         self.flow_count += int(rows["new"].sum())
         for start in range(0, rows.size, _PIECE_ROWS):
@@ -109,8 +109,9 @@ class Store:
 
         An empty interval gives a batch without endpoints and flows.
         """
-        self._now_ns = end_ns = max(end_ns, self.start_ns)
+        self._now_ns = end_ns
         self._fold()
+        start_ns = min(self.start_ns, end_ns)  # later only if the clock went back
         self._totals["version"] = self._version(end_ns)
         slots = sorted(self._sketches)
         names = [item.name for item in interfaces]
@@ -121,7 +122,7 @@ class Store:
             agent=origin.agent,
             boot=origin.boot,
             sequence=origin.sequence,
-            start_ns=self.start_ns,
+            start_ns=start_ns,
             end_ns=end_ns,
             agent_version=origin.agent_version,
             hostname=origin.hostname,
