@@ -104,8 +104,9 @@ class FlowTable:
         return found
 
     def _append(self, deltas: Array, flow: Keys, keys: Keys, fresh: Index) -> None:
-        new_keys, first, _ = group(keys[fresh])
-        chosen = fresh[first]
+        # In the order of the walk, which the next walk will mostly have as well.
+        chosen = fresh[np.sort(group(keys[fresh])[1])]
+        new_keys = keys[chosen]
         start, end = self.count, self.count + chosen.size
         self._reserve(end)
         new = take(deltas, chosen)
