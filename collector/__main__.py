@@ -112,7 +112,7 @@ def flags_of(options: argparse.Namespace) -> dict[str, str]:
 def run(config: Config, options: argparse.Namespace) -> int:
     """Serve."""
     log_to_stderr(config)
-    daemon.run(config)
+    daemon.run(config, lambda: load(options.config, os.environ, flags_of(options)))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from collector.api.service import Service
 from collector.api.sign_in import SignIn
 from collector.api.socket import LiveSocket
 from collector.api.static import Console
-from collector.config import Config
+from collector.config import FIELDS, Config
 from collector.forward.relay import Relay
 from collector.ingest.http import Uploads
 from collector.ingest.journal import Journal
@@ -34,6 +35,8 @@ from collector.store.store import Door, Store
 
 VERSION: Final = "0.1.0"
 MEGABYTE: Final = 1 << 20
+LIVE: Final = ("log_level", "request_rate", "agent_timeout", "size_cap_mb")
+"""Settings that a running collector takes on; certificates are read again as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,11 @@ class Identities:
 
     async def session(self, secret: str) -> Principal | None:
         """Return whose session a cookie holds."""
-        users = self._control.users
-        return await self._threads.run(
-            self._threads.readers, users.session, secret, int(self._clocks.now())
+        users, now = self._control.users, int(self._clocks.now())
+        found: Principal | None = await self._threads.run(
+            self._threads.readers, users.session, secret, now
         )
+        return found
 
 
 class Assembly:
@@ -105,8 +109,8 @@ class Assembly:
                 "version": VERSION,
                 "backend_url": config.backend_url,
                 "data_dir": config.data_dir,
-                "agent_timeout": config.agent_timeout,
             },
+            config.agent_timeout,
         )
         self._build()
 
@@ -129,15 +133,16 @@ class Assembly:
         )
         self.socket = LiveSocket(self.hub, gate, self.clocks.now)
         self.overview.watching = lambda: (self.socket.watching, self.socket.dropped)
+        self.service = Service(
+            self.overview,
+            (control.registry, control.alerts, control.ledger, self.hub),
+            self.read,
+            self.clocks.now,
+            config.agent_timeout,
+        )
         parts: tuple[Part, ...] = (
             *self._uploads(),
-            Service(
-                self.overview,
-                (control.registry, control.alerts, control.ledger, self.hub),
-                self.read,
-                self.clocks.now,
-                config.agent_timeout,
-            ),
+            self.service,
             Data(self.reader, self.read, self.clocks.now),
             RuleBook(control.rules, self.read, self.clocks.now),
             SignIn(
@@ -165,6 +170,18 @@ class Assembly:
     async def read(self, question: Any, *arguments: Any) -> Any:
         """Run a blocking question on a reader thread."""
         return await self.threads.run(self.threads.readers, question, *arguments)
+
+    def adopt(self, config: Config) -> str:
+        """Take what can change while running; return the names of what cannot."""
+        changed = [
+            name for name in FIELDS if getattr(config, name) != getattr(self.config, name)
+        ]
+        self.rates.change(config.request_rate)
+        self.service.agent_timeout = config.agent_timeout
+        self.overview.agent_timeout = config.agent_timeout
+        live = {name: getattr(config, name) for name in LIVE}
+        self.config = dataclasses.replace(self.config, **live)
+        return ", ".join(name for name in changed if name not in LIVE)
 
     def applications(self) -> list[tuple[int, web.Application]]:
         """Return (port, application) of each listener."""

@@ -10,15 +10,17 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
 from collector.assemble import MEGABYTE, Assembly, Clocks
-from collector.config import Config
+from collector.config import Config, ConfigError
+from collector.state.database import StateError
 from collector.state.folder import Hold
+from collector.store.answers import StoreError
 from collector.store.cluster import Cluster
 from collector.store.embedded import Embedded
 from collector.store.store import Door
@@ -27,12 +29,16 @@ LOG: Final = logging.getLogger("collector")
 DRAIN_SECONDS: Final = 10.0
 HOUSEKEEPING_SECONDS: Final = 30.0
 
+Reload = Callable[[], Config]
+
 
 class Daemon:
     """One collector, running."""
 
-    def __init__(self, assembly: Assembly) -> None:
+    def __init__(self, assembly: Assembly, reload: Reload) -> None:
         self.parts = assembly
+        self._reload = reload
+        self._tls = tls_context(assembly.config)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish what was accepted."""
@@ -40,11 +46,13 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._read_settings_again)
         await self.parts.intake.replay()
         runners = [await self._listen(port, app) for port, app in self.parts.applications()]
         self.parts.overview.is_ready = True
         notify("READY=1")
-        LOG.info("ready: %s", ", ".join(address_of(runner) for runner in runners))
+        is_tls = self._tls is not None
+        LOG.info("ready: %s", ", ".join(address_of(one, is_tls) for one in runners))
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
@@ -74,33 +82,53 @@ class Daemon:
             app, auto_decompress=False, access_log=None, shutdown_timeout=2
         )
         await runner.setup()
-        context = tls_context(self.parts.config)
-        await web.TCPSite(
-            runner, self.parts.config.bind_host, port, ssl_context=context
-        ).start()
+        host = self.parts.config.bind_host
+        await web.TCPSite(runner, host, port, ssl_context=self._tls).start()
         return runner
+
+    def _read_settings_again(self) -> None:
+        """On SIGHUP: take new settings and renewed certificates, or keep the old ones."""
+        try:
+            config = self._reload()
+            if self._tls is not None:
+                self._tls.load_cert_chain(config.tls_certificate, config.tls_key)
+        except (ConfigError, OSError) as error:
+            LOG.error("settings stay as they were: %s", error)
+            return
+        logging.getLogger().setLevel(config.log_level)
+        waiting = self.parts.adopt(config)
+        LOG.info(
+            "settings read again%s", f"; after a restart: {waiting}" if waiting else ""
+        )
 
     async def _each_second(self) -> None:
         """Send the live picture and feed the watchdog."""
         while True:
             await asyncio.sleep(1.0 - time.time() % 1.0)
-            if self.parts.socket.watching:
-                update, by_type = await self.parts.overview.picture(
-                    self.parts.read, time.time()
-                )
-                self.parts.socket.push(update, by_type)
             notify("WATCHDOG=1")
+            if self.parts.socket.watching:
+                with logged("the live picture"):
+                    found = await self.parts.overview.picture(self.parts.read, time.time())
+                    self.parts.socket.push(*found)
 
     async def _keep_house(self) -> None:
         """Raise and resolve alerts, forget what is old, keep the store under its cap."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
-            await self.parts.read(self.parts.overview.keep_house, time.time())
-            await self.parts.threads.run(
-                self.parts.threads.writer,
-                self.parts.store.keep_below,
-                self.parts.config.size_cap_mb * MEGABYTE,
-            )
+            cap = self.parts.config.size_cap_mb * MEGABYTE
+            parts = self.parts
+            with logged("housekeeping"):
+                await parts.read(parts.overview.keep_house, time.time())
+                await parts.threads.run(parts.threads.writer, parts.store.keep_below, cap)
+
+
+@contextlib.contextmanager
+def logged(what: str) -> Iterator[None]:
+    """Go on after a failure: uploads must not end for it."""
+    try:
+        yield
+    except (StoreError, StateError, OSError) as error:
+        LOG.warning("%s: %s", what, error)
 
 
 def door_of(config: Config) -> Door:
@@ -123,10 +151,11 @@ def tls_context(config: Config) -> ssl.SSLContext | None:
     return context
 
 
-def address_of(runner: web.AppRunner) -> str:
+def address_of(runner: web.AppRunner, is_tls: bool) -> str:
     """Return the address that a listener really has."""
     host, port = runner.addresses[0][:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    scheme = "https" if is_tls else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def notify(message: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -148,15 +177,15 @@ def now() -> int:
     return int(time.time())
 
 
-def run(config: Config) -> None:
-    """Run one collector to its end."""
+def run(config: Config, reload: Reload) -> None:
+    """Run one collector to its end; reload gives the settings as they are then."""
     if config.auth == "none":
         LOG.warning("auth = none: everyone on this machine is admin")
     hold = Hold(Path(config.data_dir))
     clocks = Clocks(time.time, time.time_ns, time.monotonic)
     assembly = Assembly(config, door_of(config), clocks)
     try:
-        asyncio.run(Daemon(assembly).run())
+        asyncio.run(Daemon(assembly, reload).run())
     finally:
         assembly.close()
         hold.release()

@@ -15,7 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from collector.ingest import entry, understand
 from collector.ingest.journal import Journal, JournalError
@@ -32,8 +32,6 @@ from collector.records import (
 from collector.state.control import Control
 from collector.store import rows, tables
 from collector.store.store import Store
-
-T = TypeVar("T")
 
 GROUP_BATCHES_MAX: Final = 512
 GROUP_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -57,7 +55,7 @@ class Threads:
     writer: Executor
     readers: Executor
 
-    async def run(self, pool: Executor, work: Callable[..., T], *arguments: Any) -> T:
+    async def run(self, pool: Executor, work: Callable[..., Any], *arguments: Any) -> Any:
         """Run work on a pool and wait for its result."""
         return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
@@ -97,18 +95,18 @@ class Intake:
         self._inflight: dict[BatchId, asyncio.Future[None]] = {}
         self._waiting: deque[Waiting] = deque()
         self._durable: deque[tuple[Position, int, Accepted]] = deque()
-        self._arrived = asyncio.Event()
-        self._committed = asyncio.Event()
+        self._arrived, self._committed = asyncio.Event(), asyncio.Event()
 
     async def understand(self, arrival: Arrival) -> Accepted:
         """Decode and check an upload. Raises Refused."""
+        limit = self.decoded_bytes_max
+        run = self.threads.run(self.threads.decode, understand_arrival, arrival, limit)
         try:
-            return await self.threads.run(
-                self.threads.decode, understand_arrival, arrival, self.decoded_bytes_max
-            )
+            accepted: Accepted = await run
         except Refused as refusal:
             self.counts.refuse(refusal.status)
             raise
+        return accepted
 
     async def submit(self, accepted: Accepted) -> Receipt:
         """Make an upload durable, unless it already is. Raises Busy."""

@@ -107,8 +107,10 @@ class Overview:
         control: tuple[Registry, Alerts, Ledger],
         live: tuple[LiveHub, Rates],
         about: Mapping[str, Any],
+        agent_timeout: float,
     ) -> None:
-        """About holds version, backend_url, data_dir and agent_timeout."""
+        """About holds version, backend_url and data_dir."""
+        self.agent_timeout = agent_timeout
         self._intake = intake
         self._flows = flows
         self._registry, self._alerts, self._ledger = control
@@ -262,7 +264,7 @@ class Overview:
             silent = now - max(live, row["last_seen_ns"] / NANOSECONDS)
             missing = self._ledger.missing(name, row["boot"])
             found += [
-                (f"agent/{name}/silent", silent > self._about["agent_timeout"], "warning",
+                (f"agent/{name}/silent", silent > self.agent_timeout, "warning",
                  f"Agent {name} is silent", f"nothing for {silent:.0f} s"),
                 (f"agent/{name}/gaps", missing > 0, "warning",
                  f"Agent {name} lost batches", f"{missing} numbers never came"),

@@ -13,10 +13,14 @@ class Rates:
     """One bucket a client: `rate` a second, `burst` at once (default: two seconds)."""
 
     def __init__(self, rate: float, burst: float = 0.0) -> None:
-        self._rate = rate
-        self._burst = burst or max(2 * rate, 1.0)
+        self.change(rate, burst)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.limited = 0
+
+    def change(self, rate: float, burst: float = 0.0) -> None:
+        """Take another rate from now on."""
+        self._rate = rate
+        self._burst = burst or max(2 * rate, 1.0)
 
     def take(self, client: str, now: float) -> float:
         """Take one request out; return 0, or how many seconds to wait for it."""

@@ -73,7 +73,7 @@ class Service:
         self._registry, self._alerts, self._ledger, self._live = control
         self._run = run
         self._clock = clock
-        self._agent_timeout = agent_timeout
+        self.agent_timeout = agent_timeout
 
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this module."""
@@ -139,7 +139,7 @@ class Service:
         missing = self._ledger.missing(row["agent"], row["boot"])
         return {
             "name": row["agent"],
-            "health": health_of(now - last_seen, self._agent_timeout, missing, skew),
+            "health": health_of(now - last_seen, self.agent_timeout, missing, skew),
             "hostname": row["hostname"],
             "version": row["version"],
             "boot": row["boot"].hex(),

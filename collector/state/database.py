@@ -58,25 +58,35 @@ class Database:
             )
 
     @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Admit one user at a time; give what SQLite raises our own name."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise StateError(f"{self.path}: {error}") from error
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the statements inside as one durable unit."""
-        with self._lock:
+        with self._guarded():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite may have ended it itself.
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return the number of rows it changed."""
-        with self._lock:
+        with self._guarded():
             return self._connection.execute(sql, parameters).rowcount
 
     def insert(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one INSERT; return the row's id. Raises KeyError when it already exists."""
-        with self._lock:
+        with self._guarded():
             try:
                 return self._connection.execute(sql, parameters).lastrowid or 0
             except sqlite3.IntegrityError as error:
@@ -84,12 +94,12 @@ class Database:
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for every row."""
-        with self._lock:
+        with self._guarded():
             self._connection.executemany(sql, rows)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return every row of a SELECT."""
-        with self._lock:
+        with self._guarded():
             return self._connection.execute(sql, parameters).fetchall()
 
     def data_version(self) -> int:
@@ -106,12 +116,12 @@ class Database:
 
     def backup(self, target: Path) -> None:
         """Copy the database, consistent, while it is in use."""
-        with self._lock, sqlite3.connect(target) as copy:
+        with self._guarded(), sqlite3.connect(target) as copy:
             self._connection.backup(copy)
         copy.close()
 
     def close(self) -> None:
         """Close both connections."""
-        with self._lock:
+        with self._guarded():
             self._watcher.close()
             self._connection.close()

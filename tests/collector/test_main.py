@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import signal
 import tarfile
+import time
 from pathlib import Path
 
 from tests.collector.support import Server, batch
@@ -57,3 +60,36 @@ def test_two_collectors_do_not_share_a_folder(server: Server):
     second = server.command("run", "--auth", "none", "--bind-host", "127.0.0.1")
     assert second.returncode == 1
     assert "another collector uses it" in second.stderr
+
+
+def test_hangup_takes_new_settings_or_keeps_the_old(tmp_path: Path):
+    path = tmp_path / "collector.toml"
+    path.write_text("[collector]\nrequest_rate = 1000.0\n")
+    server = Server(tmp_path / "data", "-c", str(path)).start()
+    assert server.process is not None
+    try:
+        path.write_text("[collector]\nrequest_rate = 1.0\nretention_days = 5\n")
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(server, "settings read again; after a restart: retention_days")
+        assert 429 in [server.get("/api/auth/me").status for _ in range(10)]
+        path.write_text("[collector]\nrequest_rat = 1.0\n")
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(server, "settings stay as they were")
+        assert "request_rat: unknown key" in server.log()
+    finally:
+        assert server.stop() == 0
+
+
+def wait_for(server: Server, text: str) -> None:
+    until = time.monotonic() + 10
+    while text not in server.log():
+        assert time.monotonic() < until, server.log()
+        time.sleep(0.05)
+
+
+def test_logs_can_be_json(tmp_path: Path):
+    server = Server(tmp_path / "data", "--log-format", "json").start()
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    assert {"time", "level", "logger", "message"} <= set(lines[-1])
+    assert any(line["message"].startswith("ready: http://127.0.0.1:") for line in lines)
