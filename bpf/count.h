@@ -3,6 +3,7 @@
 #ifndef WEIR_COUNT_H
 #define WEIR_COUNT_H
 
+#include "filter.h"
 #include "flow.h"
 #include "maps.h"
 
@@ -79,6 +80,19 @@ static __always_inline int count_flow(struct weir_scratch *work)
 	return class;
 }
 
+/* Kept out by the operator's filter. */
+static __always_inline int is_filtered(const struct weir_interface *interface,
+				       const struct weir_packet *packet)
+{
+	__u32 zero = 0;
+	struct weir_filter *tests;
+
+	if (!(interface->flags & WEIR_INTERFACE_FILTER))
+		return 0;
+	tests = bpf_map_lookup_elem(&filter, &zero);
+	return tests && !weir_filter_takes(tests, packet);
+}
+
 static __always_inline int is_switched_off(const struct weir_interface *interface,
 					   const struct weir_packet *packet)
 {
@@ -101,7 +115,8 @@ static __always_inline void count(const struct weir_interface *interface,
 				volume);
 		return;
 	}
-	if (is_switched_off(interface, &work->packet)) {
+	if (is_switched_off(interface, &work->packet) ||
+	    is_filtered(interface, &work->packet)) {
 		weir_volume_add(&sums->filtered, volume);
 		return;
 	}
@@ -205,7 +220,7 @@ static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 	struct weir_interface *interface = find_interface(skb->ifindex);
 	struct weir_scratch *work = begin_work(hook);
 	struct weir_counters *sums;
-	int parsed, layer3;
+	int layer3;
 
 	if (!interface || !work)
 		return TC_ACT_UNSPEC;
@@ -214,13 +229,15 @@ static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 		return TC_ACT_UNSPEC;
 	layer3 = interface->flags & WEIR_INTERFACE_LAYER3;
 	work->sight.now_ns = clock_from_frame ? skb->tstamp : bpf_ktime_get_ns();
-	parsed = parse_skb(skb, &work->packet, layer3);
-	if (parsed == WEIR_UNPARSED && !pull_headers(skb)) {
+	work->parsed = parse_skb(skb, &work->packet, layer3);
+	if (work->parsed == WEIR_UNPARSED && !pull_headers(skb)) {
 		__builtin_memset(&work->packet, 0, sizeof(work->packet));
-		parsed = parse_skb(skb, &work->packet, layer3);
+		work->parsed = parse_skb(skb, &work->packet, layer3);
 	}
 	measure_skb(skb, &work->packet, &work->sight);
-	count(interface, sums, work, parsed);
+	/* From here on one state for the verifier, whatever way led here. */
+	asm volatile("" ::: "memory");
+	count(interface, sums, work, work->parsed);
 	return TC_ACT_UNSPEC;
 }
 

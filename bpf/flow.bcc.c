@@ -11,6 +11,7 @@
 
 #define WEIR_BCC
 #include "records.h"
+#include "filter.h"
 
 /* Marks for the loader; the numbers are the maps' order in agent/capture/layout.py. */
 #define WEIR_MAP(number)   (*(char *)bpf_pseudo_fd(1, number))
@@ -21,12 +22,13 @@
 #define counters     WEIR_MAP(2)
 #define port_classes WEIR_MAP(3)
 #define dscp_classes WEIR_MAP(4)
-#define scratch	     WEIR_MAP(5)
-#define closing	     WEIR_MAP(6)
-#define verdicts     WEIR_MAP(7)
-#define samples	     WEIR_MAP(8)
-#define walked	     WEIR_MAP(9)
-#define cursors	     WEIR_MAP(10)
+#define filter	     WEIR_MAP(5)
+#define scratch	     WEIR_MAP(6)
+#define closing	     WEIR_MAP(7)
+#define verdicts     WEIR_MAP(8)
+#define samples	     WEIR_MAP(9)
+#define walked	     WEIR_MAP(10)
+#define cursors	     WEIR_MAP(11)
 
 #include "count.h"
 #include "lists.h"

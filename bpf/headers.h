@@ -5,6 +5,16 @@
 
 #include <linux/types.h>
 
+/*
+ * In the kernel headers are aligned as they are on the wire (NET_IP_ALIGN), so that a field
+ * is one load; in a capture file they are not.
+ */
+#ifdef WEIR_HOST
+#define WEIR_PACKED __attribute__((packed))
+#else
+#define WEIR_PACKED
+#endif
+
 enum weir_ethertype {
 	WEIR_ETH_IPV4 = 0x0800,
 	WEIR_ETH_IPV6 = 0x86dd,
@@ -35,12 +45,12 @@ struct weir_ethernet {
 	__u8 destination[6];
 	__u8 source[6];
 	__u16 type;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_tag {
 	__u16 control;
 	__u16 type;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_pppoe {
 	__u8 version_type;
@@ -48,7 +58,7 @@ struct weir_pppoe {
 	__u16 session;
 	__u16 length;
 	__u16 protocol;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_ipv4 {
 	__u8 version_length;
@@ -61,7 +71,7 @@ struct weir_ipv4 {
 	__u16 checksum;
 	__u32 source;
 	__u32 destination;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_ipv6 {
 	__u32 version_class_label;
@@ -70,13 +80,13 @@ struct weir_ipv6 {
 	__u8 hop_limit;
 	__u32 source[4];
 	__u32 destination[4];
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_extension {
 	__u8 next_header;
 	__u8 length;
 	__u16 fragment_offset; /* of a fragment header; otherwise its own */
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_tcp {
 	__u16 source_port;
@@ -88,25 +98,25 @@ struct weir_tcp {
 	__u16 window;
 	__u16 checksum;
 	__u16 urgent;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_tcp_timestamp {
 	__u32 kind; /* NOP NOP 8 10, as stacks write it */
 	__u32 value;
 	__u32 echo;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 #define WEIR_TIMESTAMP_KIND 0x0101080a
 
 struct weir_ports {
 	__u16 source;
 	__u16 destination;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 struct weir_icmp {
 	__u8 type;
 	__u8 code;
 	__u16 checksum;
-} __attribute__((packed));
+} WEIR_PACKED;
 
 #endif

@@ -14,6 +14,7 @@
 struct weir_scratch {
 	struct weir_packet packet;
 	struct weir_sight sight;
+	__u64 parsed; /* enum weir_parsed */
 	struct weir_key key;
 	__u64 blank[sizeof(struct weir_record) /
 		    8]; /* zero but for what a new flow begins with */
@@ -62,6 +63,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } dscp_classes SEC(".maps");
+
+/* Agent writes, programs read where an interface has WEIR_INTERFACE_FILTER. A frame that
+ * meets it half written is counted all the same, as taken or as filtered. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_filter);
+} filter SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -15,7 +15,7 @@
 
 /* Raised whenever a pinned structure changes, so that a new agent never misreads old pins.
  */
-#define WEIR_LAYOUT_VERSION 1
+#define WEIR_LAYOUT_VERSION 2
 
 #define WEIR_SLOTS	       64 /* interfaces watched at once; a slot is an interface */
 #define WEIR_INTERFACE_ENTRIES 65536 /* a power of two */
@@ -229,6 +229,37 @@ struct weir_interface {
 	__u16 slot;
 	__u8 flags; /* WEIR_INTERFACE_* */
 	__u8 padding;
+};
+
+/* The capture filter: a chain of tests, each telling which comes next. */
+enum weir_test_kind {
+	WEIR_TEST_FAMILY = 1,	/* low: 4 or 6 */
+	WEIR_TEST_PROTOCOL = 2, /* low: its number */
+	WEIR_TEST_NET = 3,	/* low: the family, address and mask: the network */
+	WEIR_TEST_PORT = 4,	/* low to high; false where there are no ports */
+};
+
+#define WEIR_TESTS	   32 /* a power of two */
+#define WEIR_FILTER_TAKE   254
+#define WEIR_FILTER_REFUSE 255
+#define WEIR_END_SOURCE	   1
+#define WEIR_END_OTHER	   2
+
+struct weir_test {
+	__u8 kind; /* enum weir_test_kind */
+	__u8 ends; /* WEIR_END_*: either suffices where both are set */
+	__u8 yes;  /* the next test, always a later one, or WEIR_FILTER_* */
+	__u8 no;
+	__u16 low;
+	__u16 high;
+	__u32 address[4];
+	__u32 mask[4];
+};
+
+struct weir_filter {
+	__u32 count; /* 0: every frame is taken */
+	__u32 padding;
+	struct weir_test tests[WEIR_TESTS];
 };
 
 enum weir_closing_status {

@@ -14,7 +14,7 @@ HOOKS: Final = 2
 CLASSES: Final = 8
 OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
 INTERFACE_ENTRIES: Final = 65536
-SCRATCH_BYTES: Final = 1192
+SCRATCH_BYTES: Final = 1200
 """Of a program's working memory, which user space never reads."""
 
 RX: Final = 0
@@ -36,7 +36,7 @@ INTERFACE_UNIDIRECTIONAL: Final = 0x04
 INTERFACE_LAYER3: Final = 0x08
 INTERFACE_FILTER: Final = 0x10
 
-TESTS: Final = 64
+TESTS: Final = 32
 TEST_FAMILY: Final = 1
 TEST_PROTOCOL: Final = 2
 TEST_NET: Final = 3

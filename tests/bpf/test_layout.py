@@ -95,6 +95,10 @@ def _is_header(types: Types, entry: dict[str, Any]) -> bool:
         ("WEIR_CLOSING_ASKED", layout.CLOSING_ASKED),
         ("WEIR_CLOSING_DONE", layout.CLOSING_DONE),
         ("WEIR_CLOSING_GONE", layout.CLOSING_GONE),
+        ("WEIR_TEST_FAMILY", layout.TEST_FAMILY),
+        ("WEIR_TEST_PROTOCOL", layout.TEST_PROTOCOL),
+        ("WEIR_TEST_NET", layout.TEST_NET),
+        ("WEIR_TEST_PORT", layout.TEST_PORT),
     ],
 )
 def test_numbers_of_enums(types: Types, name: str, here: int) -> None:
@@ -122,6 +126,11 @@ def test_numbers_of_enums(types: Types, name: str, here: int) -> None:
         ("WEIR_INTERFACE_UNIDIRECTIONAL", layout.INTERFACE_UNIDIRECTIONAL),
         ("WEIR_INTERFACE_LAYER3", layout.INTERFACE_LAYER3),
         ("WEIR_INTERFACE_FILTER", layout.INTERFACE_FILTER),
+        ("WEIR_TESTS", layout.TESTS),
+        ("WEIR_FILTER_TAKE", layout.FILTER_TAKE),
+        ("WEIR_FILTER_REFUSE", layout.FILTER_REFUSE),
+        ("WEIR_END_SOURCE", layout.END_SOURCE),
+        ("WEIR_END_OTHER", layout.END_OTHER),
     ],
 )
 def test_numbers_of_macros(macro: str, here: int) -> None:
