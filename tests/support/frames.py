@@ -5,76 +5,54 @@ The expectation is put together by the builders from their own arguments; nothin
 
 from __future__ import annotations
 
-import ipaddress
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-Outcome = Literal["flow", "non_ip", "unparsed"]
-Fragment = Literal["none", "first", "later"]
+from tests.support.segments import (
+    ACK as ACK,
+    AH as AH,
+    CWR as CWR,
+    DEST_OPTIONS as DEST_OPTIONS,
+    ECE as ECE,
+    ESP as ESP,
+    FIN as FIN,
+    FRAGMENT as FRAGMENT,
+    GRE as GRE,
+    HOP_BY_HOP as HOP_BY_HOP,
+    ICMP as ICMP,
+    ICMPV6 as ICMPV6,
+    IPIP as IPIP,
+    NO_NEXT as NO_NEXT,
+    PSH as PSH,
+    ROUTING as ROUTING,
+    RST as RST,
+    SCTP as SCTP,
+    SYN as SYN,
+    TCP as TCP,
+    UDP as UDP,
+    URG as URG,
+    Expected as Expected,
+    Fragment as Fragment,
+    Outcome as Outcome,
+    Segment as Segment,
+    address as address,
+    checksum as checksum,
+    crc32c as crc32c,
+    icmp as icmp,
+    other as other,
+    pseudo_header as pseudo_header,
+    sctp as sctp,
+    sealed as sealed,
+    tcp as tcp,
+    tcp_timestamps as tcp_timestamps,
+    udp as udp,
+)
 
 IPV4, IPV6, ARP, LLDP, MPLS = 0x0800, 0x86DD, 0x0806, 0x88CC, 0x8847
 CTAG, STAG, PPPOE_DISCOVERY, PPPOE_SESSION = 0x8100, 0x88A8, 0x8863, 0x8864
-HOP_BY_HOP, ICMP, TCP, UDP, ROUTING, FRAGMENT, GRE, ESP, AH = (
-    0,
-    1,
-    6,
-    17,
-    43,
-    44,
-    47,
-    50,
-    51,
-)
-ICMPV6, NO_NEXT, DEST_OPTIONS, SCTP, IPIP = 58, 59, 60, 132, 4
-FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
-
 MAC_A = bytes.fromhex("020000000a01")
 MAC_B = bytes.fromhex("020000000b02")
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What one frame is. Addresses are 4 or 16 bytes, network order; None: not defined."""
-
-    outcome: Outcome
-    wire_bytes: int = 0
-    vlan: int = 0  # of the outermost tag, 0: none
-    family: int = 0
-    source: bytes = b""
-    destination: bytes = b""
-    protocol: int = 0
-    source_port: int = 0
-    destination_port: int = 0
-    fragment: Fragment = "none"
-    dscp: int = 0
-    ecn: int = 0
-    ttl: int = 0
-    tcp_flags: int | None = None
-    window: int | None = None
-    icmp: tuple[int, int] | None = None
-    header_bytes: int | None = (
-        None  # of layer 4; None in later fragments and unknown protocols
-    )
-    payload_bytes: int | None = None  # behind the layer 4 header, padding excluded
-
-    def end(self, source: bool) -> tuple[bytes, int]:
-        """Return (IPv4-mapped address, port) of one end."""
-        address = self.source if source else self.destination
-        port = self.source_port if source else self.destination_port
-        return (bytes(10) + b"\xff\xff" + address if len(address) == 4 else address), port
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A layer 4 unit on its way into an IP packet: `data` with its checksum still zero."""
-
-    protocol: int
-    data: bytes
-    checksum_at: int | None
-    pseudo: bool
-    expected: Expected
 
 
 @dataclass(frozen=True)
@@ -87,85 +65,6 @@ class Packet:
 
 
 Built = tuple[bytes, Expected]
-
-
-def address(text: str) -> bytes:
-    return ipaddress.ip_address(text).packed
-
-
-def checksum(data: bytes) -> int:
-    """Return the Internet checksum (RFC 1071)."""
-    total = int.from_bytes(data if len(data) % 2 == 0 else data + b"\0", "big")
-    folded = total % 0xFFFF
-    return 0 if folded == 0 and total else 0xFFFF - folded
-
-
-# Layer 4.
-
-
-def tcp(
-    source_port: int,
-    destination_port: int,
-    payload: bytes = b"",
-    *,
-    flags: int = ACK,
-    sequence: int = 1,
-    acknowledgement: int = 1,
-    window: int = 64240,
-    options: bytes = b"",
-) -> Segment:
-    options += b"\x01" * (-len(options) % 4)
-    header = 20 + len(options)
-    data = struct.pack(
-        "!HHIIBBHHH",
-        source_port, destination_port, sequence & 0xFFFFFFFF, acknowledgement & 0xFFFFFFFF,
-        header // 4 << 4, flags, window, 0, 0,
-    )  # fmt: skip
-    told = Expected(
-        "flow", source_port=source_port, destination_port=destination_port, tcp_flags=flags,
-        window=window, header_bytes=header, payload_bytes=len(payload),
-    )  # fmt: skip
-    return Segment(TCP, data + options + payload, 16, True, told)
-
-
-def tcp_timestamps(value: int, echo: int) -> bytes:
-    """Return the timestamp option with its usual two no-operations."""
-    return b"\x01\x01\x08\x0a" + struct.pack("!II", value & 0xFFFFFFFF, echo & 0xFFFFFFFF)
-
-
-def udp(source_port: int, destination_port: int, payload: bytes = b"") -> Segment:
-    data = (
-        struct.pack("!HHHH", source_port, destination_port, 8 + len(payload), 0) + payload
-    )
-    told = Expected(
-        "flow", source_port=source_port, destination_port=destination_port, header_bytes=8,
-        payload_bytes=len(payload),
-    )  # fmt: skip
-    return Segment(UDP, data, 6, True, told)
-
-
-def sctp(source_port: int, destination_port: int, chunks: bytes = b"") -> Segment:
-    """Build SCTP; the CRC32c is right."""
-    data = struct.pack("!HHII", source_port, destination_port, 0x51C7, 0) + chunks
-    data = data[:8] + struct.pack("<I", crc32c(data)) + data[12:]
-    told = Expected(
-        "flow", source_port=source_port, destination_port=destination_port, header_bytes=12,
-        payload_bytes=len(chunks),
-    )  # fmt: skip
-    return Segment(SCTP, data, None, False, told)
-
-
-def icmp(kind: int, code: int = 0, body: bytes = bytes(4), *, version: int = 4) -> Segment:
-    """Build ICMP or ICMPv6: body starts with the four bytes behind the checksum."""
-    body = body.ljust(4, b"\0")
-    told = Expected("flow", icmp=(kind, code), header_bytes=8, payload_bytes=len(body) - 4)
-    data = struct.pack("!BBH", kind, code, 0) + body
-    return Segment(ICMP if version == 4 else ICMPV6, data, 2, version == 6, told)
-
-
-def other(protocol: int, data: bytes) -> Segment:
-    """Build a protocol without ports: ESP, OSPF, GRE (see gre), 59."""
-    return Segment(protocol, data, None, False, Expected("flow"))
 
 
 def gre(packet: Packet) -> Segment:
@@ -188,7 +87,7 @@ def ipv4(
     dont_fragment: bool = False,
 ) -> Packet:
     source_raw, destination_raw = address(source), address(destination)
-    body = _sealed(segment, source_raw, destination_raw)
+    body = sealed(segment, source_raw, destination_raw)
     told = replace(
         segment.expected, family=4, source=source_raw, destination=destination_raw,
         protocol=segment.protocol, ttl=ttl, dscp=dscp, ecn=ecn,
@@ -205,7 +104,7 @@ def ipv4_fragments(
 ) -> list[Packet]:  # fmt: skip
     """Cut one segment into fragments of `size` bytes (a multiple of 8; one header fits)."""
     whole = ipv4(source, destination, segment)
-    body = _sealed(segment, whole.expected.source, whole.expected.destination)
+    body = sealed(segment, whole.expected.source, whole.expected.destination)
     packets = []
     for at in range(0, len(body), size):
         part = body[at : at + size]
@@ -229,7 +128,7 @@ def ipv6(
 ) -> Packet:
     """Build IPv6; extensions are (number, bytes): extension(), ah(), atomic_fragment()."""
     source_raw, destination_raw = address(source), address(destination)
-    body = _sealed(segment, source_raw, destination_raw)
+    body = sealed(segment, source_raw, destination_raw)
     told = replace(
         segment.expected, family=6, source=source_raw, destination=destination_raw,
         protocol=segment.protocol, ttl=hop_limit, dscp=dscp, ecn=ecn,
@@ -248,7 +147,7 @@ def ipv6_fragments(
 ) -> list[Packet]:  # fmt: skip
     """Cut one segment into IPv6 fragments; extensions come before the fragment header."""
     whole = ipv6(source, destination, segment)
-    body = _sealed(segment, whole.expected.source, whole.expected.destination)
+    body = sealed(segment, whole.expected.source, whole.expected.destination)
     packets = []
     for at in range(0, len(body), size):
         part = body[at : at + size]
@@ -351,7 +250,7 @@ def super_tcp(
     build = ipv6 if ":" in source else ipv4
     frame = ethernet(build(source, destination, segment))[0]
     at = 54 if ":" in source else 34
-    pseudo = _pseudo(address(source), address(destination), TCP, len(segment.data))
+    pseudo = pseudo_header(address(source), address(destination), TCP, len(segment.data))
     return (
         frame[: at + 16] + struct.pack("!H", 0xFFFF - checksum(pseudo)) + frame[at + 18 :]
     )
@@ -398,41 +297,3 @@ def _fragment_expected(whole: Expected, at: int, part: int, body: int) -> Expect
         whole, fragment="later", source_port=0, destination_port=0, tcp_flags=None,
         window=None, icmp=None, header_bytes=None, payload_bytes=None,
     )  # fmt: skip
-
-
-def _pseudo(source: bytes, destination: bytes, protocol: int, length: int) -> bytes:
-    if len(source) == 4:
-        return source + destination + struct.pack("!BBH", 0, protocol, length)
-    return source + destination + struct.pack("!IHBB", length, 0, 0, protocol)
-
-
-def _sealed(segment: Segment, source: bytes, destination: bytes) -> bytes:
-    at = segment.checksum_at
-    if at is None:
-        return segment.data
-    pseudo = (
-        _pseudo(source, destination, segment.protocol, len(segment.data))
-        if segment.pseudo
-        else b""
-    )
-    value = checksum(pseudo + segment.data)
-    if segment.protocol == UDP and value == 0:
-        value = 0xFFFF
-    return segment.data[:at] + struct.pack("!H", value) + segment.data[at + 2 :]
-
-
-def crc32c(data: bytes) -> int:
-    """Return the Castagnoli CRC of SCTP (RFC 9260, appendix A)."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _CRC32C[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
-
-
-def _crc32c_row(value: int) -> int:
-    for _ in range(8):
-        value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    return value
-
-
-_CRC32C = [_crc32c_row(value) for value in range(256)]
