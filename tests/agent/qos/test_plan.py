@@ -9,7 +9,7 @@ from agent.qos.htb import Layer, Moves
 from agent.qos.model import applied, state
 from agent.qos.plan import Abilities, Found, Target, Unplannable, ifb_name, plan
 from agent.qos.policy import policies
-from agent.qos.tree import ROOT, Class, Link, Qdisc, Redirect
+from agent.qos.tree import HOOK, ROOT, Class, Link, Qdisc, Redirect
 
 FULL = Abilities(frozenset({"htb", "fq_codel", "cake", "sfq", "bfifo", "pfifo"}))
 POOR = Abilities(frozenset({"htb", "bfifo", "pfifo", "tbf"}))
@@ -73,6 +73,18 @@ def test_super_packets_are_kept_short_on_slow_links(egress, ingress, gso, gro):
     assert link == Link("wan", "", gso, gro)
 
 
+def test_a_hook_is_made_only_where_it_is_needed():
+    made_hook = Qdisc("wan", HOOK, 0xFFFF0000, "clsact")
+    somebodys = Qdisc("wan", HOOK, 0xFFFF0000, "ingress")
+    assert made_hook in made().items
+    assert made_hook not in made(Target("wan", 20_000_000)).items
+    assert made_hook not in made(abilities=replace(POOR, redirects_by_filter=False)).items
+    for target in (BOTH, Target("wan", 20_000_000)):
+        items = made(target, found=replace(WAN, hook=somebodys)).items
+        assert somebodys in items
+        assert made_hook not in items
+
+
 def test_nothing_wanted_leaves_the_device_as_found():
     assert made(Target("wan", 0, 0)).items == (WAN.link,)
 
@@ -89,7 +101,8 @@ def test_nothing_wanted_leaves_the_device_as_found():
 )
 def test_the_shaper_follows_the_kernel(shaper, abilities, kinds):
     found = made(replace(BOTH, shaper=shaper), abilities)
-    assert {item.kind for item in found.items if isinstance(item, Qdisc)} == kinds
+    queues = [item for item in found.items if isinstance(item, Qdisc)]
+    assert {item.kind for item in queues if item.parent != HOOK} == kinds
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,11 @@ def test_what_is_less_than_it_could_be_is_said(shaper, abilities, note):
 def test_cake_in_both_directions():
     target = Target("wan", 2_000_000, 50_000_000, "cake", layer=Layer(18, 64))
     found = made(target, FULL)
-    out, into = (dict(item.options) for item in found.items if isinstance(item, Qdisc))
+    out, into = (
+        dict(item.options)
+        for item in found.items
+        if isinstance(item, Qdisc) and item.parent == ROOT
+    )
     assert (out["bandwidth_bps"], into["bandwidth_bps"]) == (2_000_000, 50_000_000)
     # 25 times as much comes in as goes out: acknowledgements would fill the way out.
     assert (out["ack_filter"], into["ack_filter"]) == (1, 0)
