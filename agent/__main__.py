@@ -101,11 +101,12 @@ def check(config: Config, _: argparse.Namespace) -> int:
 
 def status(config: Config, options: argparse.Namespace) -> int:
     """Print what the running agent answers."""
-    answer = Client(Path(config.agent.runtime_dir)).get("/status")
+    client = Client(Path(config.agent.runtime_dir))
+    answer = client.get("/status")
     if options.json:
         print(json.dumps(answer, indent=2))
     else:
-        Console().print(render(first(answer, {"flows": []}), rows=0))
+        Console().print(render(first(answer, client.get("/flows?limit=10"))))
     return 0
 
 

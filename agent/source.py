@@ -69,7 +69,7 @@ class DaemonSource:
             flows_processed=store.flow_count,
             flows_per_second=store.flow_count / uptime if uptime > 0 else 0.0,
             closing_free=pipeline.ring.free,
-            endpoints=sum(map(bool, store.registry.ids)),
+            endpoints=store.registry.count,
             endpoints_max=store.registry.max_endpoints,
             evictions=store.registry.evicted,
             rss_bytes=_rss_bytes(),

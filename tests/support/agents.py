@@ -68,7 +68,7 @@ class Agent:
         notify.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
             inbox.bind(str(notify))
-            inbox.settimeout(20)
+            inbox.settimeout(0.2)
             log = (self.folder / "agent.log").open("a")
             self.process = subprocess.Popen(
                 self.space.command(str(AGENT), "run", "-c", str(self.config)),
@@ -78,8 +78,15 @@ class Agent:
                 env={"NOTIFY_SOCKET": str(notify), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             )
             log.close()
-            while ready and b"READY=1" not in inbox.recv(4096):
+            while ready and not self._said_ready(inbox):
                 assert self.process.poll() is None, self.log()
+
+    @staticmethod
+    def _said_ready(inbox: socket.socket) -> bool:
+        try:
+            return b"READY=1" in inbox.recv(4096)
+        except TimeoutError:
+            return False
 
     def log(self) -> str:
         return (self.folder / "agent.log").read_text()

@@ -6,5 +6,5 @@ import os
 
 
 def count(short: int, full: int) -> int:
-    """Return the number of rounds for this run; WEIR_TEST_LONG=1 asks for all."""
-    return full if os.environ.get("WEIR_TEST_LONG") == "1" else short
+    """Return the number of rounds for this run; WEIR_CAMPAIGN=long asks for all."""
+    return full if os.environ.get("WEIR_CAMPAIGN") == "long" else short
