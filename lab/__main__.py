@@ -22,6 +22,7 @@ COMMANDS: Final = (
     Command(
         "demo", "lab.demo.command", "a router in namespaces: up, down, status, traffic, run"
     ),
+    Command("flows", "lab.extract.command", "captures to flows and their features"),
     Command("traffic", "lab.traffic.command", "one end of the traffic: serve or drive"),
 )
 

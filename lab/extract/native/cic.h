@@ -97,6 +97,7 @@ struct weir_cic_packet {
 	__u32 acknowledgement;
 	__u32 header_bytes;
 	__u32 payload_bytes;
+	int trailer; /* not Ethernet then IP: what trails the packet counts as payload */
 };
 
 static void weir_statistics_add(struct weir_statistics *statistics, double value)
@@ -234,12 +235,15 @@ static int weir_cic_side(const struct weir_cic_flow *flow,
 	return memcmp(flow->source, packet->packet.source, 16) != 0;
 }
 
+/* by_side: master looks at the first packet alone (P4). */
 static void weir_cic_flags(struct weir_cic_flow *flow, const struct weir_cic_packet *packet,
-			   int side)
+			   int side, int by_side)
 {
 	for (int flag = 0; flag < WEIR_FLAGS; flag++) {
-		flow->flags[flag] += packet->packet.tcp_flags >> flag & 1;
-		flow->side_flags[side][flag] += packet->packet.tcp_flags >> flag & 1;
+		int set = packet->packet.tcp_flags >> flag & 1;
+
+		flow->flags[flag] += set;
+		flow->side_flags[side][flag] += by_side ? set : 0;
 	}
 }
 
@@ -259,13 +263,15 @@ static void weir_cic_side_add(struct weir_cic_flow *flow,
 static void weir_cic_first(const struct weir_engine *engine, struct weir_cic_flow *flow,
 			   const struct weir_cic_packet *packet)
 {
-	int side = weir_cic_side(flow, packet), fixed = weir_cic_fixed(engine);
+	int fixed = weir_cic_fixed(engine);
+	/* Master has not set the ends yet: whatever comes first is forward (P13). */
+	int side = fixed ? weir_cic_side(flow, packet) : 0;
 
 	flow->start_us = flow->last_us = packet->time_us;
 	flow->active_start_us = flow->active_end_us = packet->time_us;
 	flow->subflow_last_us = packet->time_us;
 	weir_cic_bulk(engine, flow, packet, side);
-	weir_cic_flags(flow, packet, side);
+	weir_cic_flags(flow, packet, side, 1);
 	/* Master counts the first packet's length twice (P6). */
 	weir_statistics_add(&flow->length, packet->payload_bytes);
 	if (!fixed)
@@ -291,7 +297,7 @@ static void weir_cic_add(const struct weir_engine *engine, struct weir_cic_flow 
 
 	weir_cic_bulk(engine, flow, packet, side);
 	weir_cic_subflow(engine, flow, packet->time_us);
-	weir_cic_flags(flow, packet, side);
+	weir_cic_flags(flow, packet, side, fixed);
 	weir_statistics_add(&flow->length, packet->payload_bytes);
 	if (packet->payload_bytes)
 		flow->data_packets[side]++;
@@ -302,8 +308,6 @@ static void weir_cic_add(const struct weir_engine *engine, struct weir_cic_flow 
 	/* Master keeps the window of the last backward packet (P8). */
 	if (side && (!fixed || !flow->window[1]))
 		flow->window[1] = packet->packet.window;
-	if (!side && fixed && !flow->window[0])
-		flow->window[0] = packet->packet.window;
 	weir_statistics_add(&flow->gap, (double)(packet->time_us - flow->last_us));
 	flow->last_us = packet->time_us;
 	if (fixed && packet->packet.protocol == WEIR_IP_TCP)
@@ -327,9 +331,15 @@ static void weir_cic_end(struct weir_engine *engine, __u32 number, __u32 index,
 	struct weir_cic_flow *flow = weir_table_flow(&engine->table[number], index);
 
 	free(flow->segments.hashes);
-	flow->segments.hashes = 0;
-	if (flow->protocol == WEIR_IP_TCP || !weir_cic_fixed(engine))
+	memset(&flow->segments, 0, sizeof(flow->segments));
+	if (flow->protocol == WEIR_IP_TCP || flow->protocol == WEIR_IP_UDP)
 		flow->connection_us += flow->last_us - flow->start_us;
+	if (!weir_cic_fixed(engine) && flow->packets[0] + flow->packets[1] < 2) {
+		/* Master drops flows of one packet (P9). */
+		weir_table_unlink(&engine->table[number], index);
+		weir_table_release(&engine->table[number], index);
+		return;
+	}
 	weir_engine_end(engine, number, index, flow->first_packet, end_packet);
 }
 
@@ -360,6 +370,10 @@ static struct weir_cic_flow *weir_cic_begin(struct weir_engine *engine,
 	flow->protocol = packet->packet.protocol;
 	flow->family = packet->packet.family;
 	flow->icmp_type = flow->icmp_code = -1;
+	if (packet->packet.protocol == WEIR_IP_ICMP) {
+		flow->icmp_type = packet->packet.icmp_type;
+		flow->icmp_code = packet->packet.icmp_code;
+	}
 	flow->first_packet = engine->number;
 	if (ends) {
 		memcpy(flow->source, before.source, 32);
@@ -427,28 +441,54 @@ static void weir_cic_master(struct weir_engine *engine,
 	weir_cic_add(engine, flow, packet);
 }
 
+/* R8: type and code must both differ. */
+static int weir_cic_other_icmp(const struct weir_cic_flow *flow,
+			       const struct weir_cic_packet *packet)
+{
+	return flow->protocol == WEIR_IP_ICMP &&
+	       flow->icmp_type != packet->packet.icmp_type &&
+	       flow->icmp_code != packet->packet.icmp_code;
+}
+
 static void weir_cic_renew(struct weir_engine *engine, const struct weir_cic_packet *packet,
 			   struct weir_cic_flow *flow, __u32 number, __u32 index)
 {
-	int ready = flow->state == WEIR_CIC_READY && weir_cic_flag(packet, WEIR_SYN);
+	int ready = (flow->state == WEIR_CIC_READY && weir_cic_flag(packet, WEIR_SYN)) ||
+		    (flow->protocol == WEIR_IP_UDP &&
+		     packet->time_us - flow->last_us >
+			     (__s64)(engine->settings.active_ns / 1000)) ||
+		    weir_cic_other_icmp(flow, packet);
 	struct weir_cic_flow ends = *flow;
-	__s64 connection_us = flow->connection_us;
+	int ported = flow->protocol == WEIR_IP_TCP || flow->protocol == WEIR_IP_UDP;
+	__s64 connection_us =
+		ported ? flow->connection_us + packet->time_us - flow->start_us : 0;
 
-	if (flow->protocol == WEIR_IP_TCP)
-		connection_us += flow->last_us - flow->start_us;
-	connection_us += packet->time_us - flow->last_us;
+	if (!ready)
+		memset(&flow->segments, 0, sizeof(flow->segments));
 	weir_cic_end(engine, number, index, engine->number);
 	if (ready) {
-		if (weir_cic_flag(packet, WEIR_ACK)) {
+		int was_reversed = ends.reversed;
+		int same = !memcmp(ends.source, packet->packet.source, 16) &&
+			   ends.source_port == packet->packet.source_port;
+
+		if (weir_cic_flag(packet, WEIR_SYN) && weir_cic_flag(packet, WEIR_ACK)) {
 			weir_cic_turned(packet, &ends);
+			same = !same;
 			flow = weir_cic_begin(engine, packet, &ends);
 		} else {
 			flow = weir_cic_begin(engine, packet, 0);
 		}
+		/* The Flow ID stays that of the map's key. */
+		if (flow)
+			flow->reversed = same ? was_reversed : !was_reversed;
 	} else {
 		flow = weir_cic_begin(engine, packet, &ends);
-		if (flow && flow->protocol == WEIR_IP_TCP)
+		if (flow) {
 			flow->connection_us = connection_us;
+			flow->segments = ends.segments;
+		} else {
+			free(ends.segments.hashes);
+		}
 	}
 	if (flow)
 		weir_cic_first(engine, flow, packet);
@@ -459,7 +499,8 @@ static void weir_cic_fork(struct weir_engine *engine, const struct weir_cic_pack
 			  struct weir_cic_flow *flow, __u32 number, __u32 index)
 {
 	if (packet->time_us - flow->start_us > (__s64)(engine->settings.active_ns / 1000) ||
-	    (flow->state == WEIR_CIC_READY && weir_cic_flag(packet, WEIR_SYN))) {
+	    (flow->state == WEIR_CIC_READY && weir_cic_flag(packet, WEIR_SYN)) ||
+	    weir_cic_other_icmp(flow, packet)) {
 		weir_cic_renew(engine, packet, flow, number, index);
 		return;
 	}
@@ -482,6 +523,111 @@ static void weir_cic_fork(struct weir_engine *engine, const struct weir_cic_pack
 	weir_cic_add(engine, flow, packet);
 }
 
+/* Protocols without ports: master calls all of them 0 (P11), the fork knows two, and SCTP.
+ */
+static void weir_cic_other(const struct weir_engine *engine, struct weir_cic_packet *packet)
+{
+	struct weir_packet *parsed = &packet->packet;
+	int known = weir_cic_fixed(engine) && !parsed->fragment &&
+		    (parsed->protocol == WEIR_IP_ICMP || parsed->protocol == 2);
+
+	parsed->protocol = known ? parsed->protocol : 0;
+	parsed->source_port = parsed->destination_port = 0;
+	parsed->tcp_flags = 0;
+	parsed->fragment = 1;
+}
+
+/* Master finds the TCP or UDP header that an ICMP error quotes (P11). */
+static void weir_cic_quoted(const struct weir_frame *frame, struct weir_packet *parsed)
+{
+	struct weir_cursor_bytes cursor = {frame->bytes, frame->bytes + frame->captured};
+	struct weir_packet quoted = {};
+	__u32 offset = parsed->header_bytes;
+
+	if (parsed->protocol != WEIR_IP_ICMP || parsed->fragment ||
+	    offset >= frame->captured)
+		return;
+	switch (parsed->icmp_type) {
+	case 3:
+	case 4:
+	case 5:
+	case 11:
+	case 12:
+		break;
+	default:
+		return;
+	}
+	cursor.position += offset;
+	if (weir_parse_ipv4(&cursor, &quoted, frame->captured - offset) == WEIR_NON_IP ||
+	    quoted.fragment ||
+	    (quoted.protocol != WEIR_IP_TCP && quoted.protocol != WEIR_IP_UDP) ||
+	    !quoted.transport_bytes)
+		return;
+	memcpy(quoted.source, parsed->source, sizeof(quoted.source));
+	memcpy(quoted.destination, parsed->destination, sizeof(quoted.destination));
+	quoted.header_bytes += offset;
+	*parsed = quoted;
+}
+
+/*
+ * A frame without IPv4 is tried as L2TP, and then taken for an IPv4 header at the frame's
+ * first byte: the destination's hardware address gives the header's length.
+ */
+static int weir_cic_mistaken(const struct weir_engine *engine,
+			     const struct weir_frame *frame, struct weir_cic_packet *packet)
+{
+	struct weir_packet *parsed = &packet->packet;
+	const __u8 *bytes = frame->bytes;
+	__u32 header = frame->captured ? (bytes[0] & 15) * 4 : 0;
+
+	if (header < 20 || frame->captured < 20)
+		return 0;
+	/* Seen in what the fork writes: such a header with a high protocol is nothing. */
+	if (weir_cic_fixed(engine) && bytes[9] > 63)
+		return 0;
+	memset(parsed, 0, sizeof(*parsed));
+	parsed->family = 4;
+	parsed->protocol = bytes[9];
+	parsed->fragment = (weir_wire16(bytes + 6) & 0x1fff) != 0;
+	parsed->source[2] = parsed->destination[2] = weir_ntohl(0x0000ffff);
+	memcpy(&parsed->source[3], bytes + 12, 4);
+	memcpy(&parsed->destination[3], bytes + 16, 4);
+	parsed->header_bytes = header;
+	if (!parsed->fragment &&
+	    (parsed->protocol == WEIR_IP_TCP || parsed->protocol == WEIR_IP_UDP)) {
+		struct weir_cursor_bytes cursor = {bytes + header, bytes + frame->captured};
+
+		packet->trailer = 1;
+		if (weir_parse_transport(&cursor, parsed, frame->captured - header) !=
+		    WEIR_PARSED)
+			parsed->protocol = 0;
+	}
+	return 1;
+}
+
+/* Link types it scans as Ethernet whatever they are, but for raw IP. */
+static int weir_cic_parse(const struct weir_frame *frame, struct weir_cic_packet *packet)
+{
+	struct weir_cursor_bytes cursor = {frame->bytes, frame->bytes + frame->captured};
+	struct weir_packet *parsed = &packet->packet;
+	__u32 offset = 0;
+	__u16 type;
+	int raw = frame->link == WEIR_LINK_RAW || frame->link == WEIR_LINK_RAW_BSD;
+
+	packet->trailer = raw;
+	if (raw)
+		return weir_parse(&cursor, parsed, frame->captured, 1) == WEIR_PARSED &&
+		       parsed->family == 4;
+	type = weir_parse_link(&cursor, parsed, &offset);
+	packet->trailer = offset != sizeof(struct weir_ethernet);
+	if (type != WEIR_ETH_IPV4 || (packet->trailer && offset % 4 != 2))
+		return 0;
+	if (frame->captured >= 14 && weir_wire16(frame->bytes + 12) == WEIR_ETH_PPPOE)
+		return 0;
+	parsed->header_bytes = offset;
+	return weir_parse_ipv4(&cursor, parsed, frame->captured - offset) == WEIR_PARSED;
+}
+
 /* What its packet reader makes of a frame; 0: nothing. */
 static int weir_cic_read(const struct weir_engine *engine, const struct weir_frame *frame,
 			 struct weir_cic_packet *packet)
@@ -490,19 +636,24 @@ static int weir_cic_read(const struct weir_engine *engine, const struct weir_fra
 	__u32 transport;
 
 	memset(packet, 0, sizeof(*packet));
-	if (weir_parse_frame(frame, parsed) != WEIR_PARSED || parsed->family != 4)
+	if (!weir_cic_parse(frame, packet) && !weir_cic_mistaken(engine, frame, packet))
 		return 0;
 	packet->time_us = frame->time_ns / 1000;
+	if (!weir_cic_fixed(engine))
+		weir_cic_quoted(frame, parsed);
 	transport = parsed->header_bytes - parsed->transport_bytes;
-	if (parsed->protocol == WEIR_IP_TCP || parsed->protocol == WEIR_IP_UDP) {
+	if (!parsed->fragment &&
+	    (parsed->protocol == WEIR_IP_TCP || parsed->protocol == WEIR_IP_UDP ||
+	     (parsed->protocol == WEIR_IP_SCTP && weir_cic_fixed(engine)))) {
 		packet->header_bytes = parsed->transport_bytes;
-		packet->payload_bytes = parsed->payload_bytes;
+		packet->payload_bytes = packet->trailer
+						? frame->captured - parsed->header_bytes
+						: parsed->payload_bytes;
 		if (parsed->protocol == WEIR_IP_TCP && transport + 12 <= frame->captured)
 			packet->acknowledgement =
 				weir_read32(frame->bytes + transport + 8, 1);
 	} else {
-		parsed->protocol = weir_cic_fixed(engine) ? parsed->protocol : 0;
-		parsed->source_port = parsed->destination_port = 0;
+		weir_cic_other(engine, packet);
 	}
 	weir_flow_key(parsed, 0, 0, &packet->key);
 	return 1;

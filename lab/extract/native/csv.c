@@ -15,8 +15,9 @@ enum weir_column_kind {
 	WEIR_COLUMN_TIME_ISO = 6, /* the fraction in groups of three, zero groups dropped */
 	WEIR_COLUMN_TEXT = 7,	  /* i64 index into texts */
 	WEIR_COLUMN_FLOW = 8, /* struct weir_ends: source-destination-port-port-protocol */
-	WEIR_COLUMN_JAVA_OR_0 = 9, /* f64; NaN stands for Java's integer 0 */
-	WEIR_COLUMN_TIME_DAY = 10, /* 14/11/2023 22:13:20 */
+	WEIR_COLUMN_JAVA_OR_0 = 9,	/* f64; NaN stands for Java's integer 0 */
+	WEIR_COLUMN_TIME_DAY = 10,	/* 14/11/2023 22:13:20 */
+	WEIR_COLUMN_JAVA_OR_MINUS = 11, /* f64; NaN stands for Java's integer -1 */
 };
 
 #define WEIR_CELL_BYTES 128 /* the longest cell is a Flow ID of two IPv6 addresses */
@@ -281,10 +282,10 @@ static char *weir_write_cell(char *out, const struct weir_column *column, const 
 	case WEIR_COLUMN_REAL:
 		return weir_write_real(out, weir_as_double(data));
 	case WEIR_COLUMN_JAVA_OR_0:
-		if (weir_as_double(data) != weir_as_double(data)) {
-			*out = '0';
-			return out + 1;
-		}
+	case WEIR_COLUMN_JAVA_OR_MINUS:
+		if (weir_as_double(data) != weir_as_double(data))
+			return weir_write_integer(
+				out, column->kind == WEIR_COLUMN_JAVA_OR_MINUS ? -1 : 0);
 		return weir_write_java(out, weir_as_double(data));
 	case WEIR_COLUMN_JAVA:
 		return weir_write_java(out, weir_as_double(data));

@@ -469,6 +469,7 @@ WEIR_EXPORT __u64 weir_engine_touched(struct weir_engine *engine, __u64 *at, voi
 				continue;
 			if (count == WEIR_TAKEN)
 				return count;
+			/* The copy says whether listeners knew of it before. */
 			memcpy((__u8 *)engine->taken + count++ * engine->flow_bytes, flow,
 			       engine->flow_bytes);
 			flow->extra.touched = 0;

@@ -9,9 +9,10 @@
 #include "settings.h"
 #include "table.h"
 
-#define WEIR_RECENT	  4	      /* packets a direction remembers to know a copy */
-#define WEIR_DUPLICATE_NS 10000000ULL /* a copy comes within this, a retransmission later  \
-				       */
+#define WEIR_RECENT 4 /* packets a direction remembers to know a copy */
+#define WEIR_DUPLICATE_NS                                                                  \
+	10000000ULL /* a copy comes within this, a retransmission later                    \
+		     */
 
 /* What a capture tells beyond the kernel's record. */
 struct weir_extra {
