@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from lab.demo.traffic import summary
 from lab.netns import namespace, state, world
 from lab.traffic.services import CLASSES, SERVICES
 from tests.support.capturing import capture
@@ -184,9 +183,3 @@ def test_others_than_root_are_told() -> None:
     assert done.stderr == (
         "weir-lab demo: network namespaces and BPF need root: run it with sudo\n"
     )
-
-
-def test_a_summary_names_trouble() -> None:
-    count = {"sent_bytes": 1_500_000, "received_bytes": 0, "errors": 2}
-    assert summary({"web": count}) == "web 1.5 MB (2 errors)"
-    assert summary({}) == "starting"

@@ -129,10 +129,3 @@ def test_a_process_in_a_namespace_sees_its_links_and_our_mounts(netns: World) ->
         return lines
 
     assert asyncio.run(told()) == [str(wanted), str(mounts)]
-
-
-@pytest.mark.root
-async def test_netlink_on_a_loop_is_refused_and_leaves_nothing(netns: World) -> None:
-    with pytest.raises(RuntimeError, match="to_thread"):
-        netns.namespace("x")
-    assert not namespace.exists(netns.spaces[0].name)

@@ -18,7 +18,6 @@ from lab.netns.topology import Topology
 from tests.support.namespaces import Namespace
 
 pytestmark = pytest.mark.root
-THREAD_NAMESPACE = Path("/proc/thread-self/ns/net")
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -151,14 +150,6 @@ def test_two_commands_do_not_meet(prefix: str) -> None:
         world.up(prefix)
 
 
-def test_a_name_that_is_taken_is_named(prefix: str) -> None:
-    namespace.create(f"{prefix}-x")
-    with pytest.raises(FileExistsError, match=f"{prefix}-x: a network namespace"):
-        namespace.create(f"{prefix}-x")
-    namespace.remove(f"{prefix}-x")
-    namespace.remove(f"{prefix}-x")
-
-
 def test_a_name_of_another_lab_is_left_alone(prefix: str) -> None:
     other = f"{prefix}-routerx"
     namespace.create(other)
@@ -168,17 +159,3 @@ def test_a_name_of_another_lab_is_left_alone(prefix: str) -> None:
         assert namespace.exists(other)
     finally:
         namespace.remove(other)
-
-
-def test_entering_comes_back_after_an_error(prefix: str) -> None:
-    before = THREAD_NAMESPACE.readlink()
-    namespace.create(f"{prefix}-x")
-    with namespace.entered(f"{prefix}-x"):
-        assert THREAD_NAMESPACE.readlink() != before
-    assert THREAD_NAMESPACE.readlink() == before
-    with pytest.raises(FileNotFoundError), namespace.entered(f"{prefix}-x"):
-        Path("/nowhere").read_text()
-    assert THREAD_NAMESPACE.readlink() == before
-    with pytest.raises(LookupError, match="eth9: no such interface"):
-        namespace.index_of(f"{prefix}-x", "eth9")
-    namespace.remove(f"{prefix}-x")

@@ -62,13 +62,3 @@ def test_tshark_reads_what_both_sides_say(tmp_path: Path) -> None:
     assert told[2]["ntp.flags.mode"] == ["4"]
     assert told[3]["sip.Status-Code"] == ["200"]
     assert not any(row["_ws.malformed"] for row in told)
-
-
-def test_a_server_remembers_only_so_many_callers(monkeypatch) -> None:
-    monkeypatch.setattr("lab.traffic.voice.MOST_CALLS", 3)
-    count = Count()
-    media = Media(count)
-    for port in range(10):
-        assert media.reply(packet(1, 1, bytes(160)), ("192.0.2.1", port)) is not None
-    assert count.sessions == 10
-    assert len(media._sequences) == 3
