@@ -44,10 +44,12 @@ class Merged:
         self._tops: dict[str, Frequent] = {}
         self._distributions: dict[str, Quantiles] = {}
         self._least = dict.fromkeys(DISTINCT, 0.0)
+        self.count = 0
         self.damaged = 0
 
     def add(self, image: bytes, estimates: Mapping[str, Any]) -> None:
         """Merge one stored image; without sketches, the estimates give a lower bound."""
+        self.count += 1
         if not image:
             for name in DISTINCT:
                 self._least[name] = max(self._least[name], float(estimates[name]))

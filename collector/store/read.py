@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from collector.records import CLASS_NAMES, OUTCOMES, UNITS
@@ -14,8 +14,10 @@ from collector.store.store import Store
 Span = tuple[int, int]
 Row = dict[str, Any]
 
-IMAGES_MAX: Final = 20_000
-"""Sketches merged for one answer; about a second's work. The newest win."""
+IMAGES_MAX: Final = 200_000
+"""Images merged for one answer, about eight seconds' work; beyond it the newest win."""
+PORTION_MAX: Final = 20_000
+"""Images fetched at once: about 30 MB."""
 
 
 class Reader:
@@ -70,18 +72,17 @@ class Reader:
     ) -> list[Row]:
         """Return endpoints: counters summed, sketches merged over span and agents."""
         rows = self._ask(queries.endpoints(span, agents, sort, limit, endpoint))
-        names = [row["endpoint_id"] for row in rows]
-        merged = self._merged(span, agents, names)
+        merged: dict[str, merge.Merged] = {}
+        for names, most in portions({row["endpoint_id"]: row["sketches"] for row in rows}):
+            merged |= self._merged(span, agents, names, most)
         return [shape_endpoint(row, merged.get(row["endpoint_id"])) for row in rows]
 
     def _merged(
-        self, span: Span, agents: Sequence[str], names: Sequence[str]
+        self, span: Span, agents: Sequence[str], names: Sequence[str], most: int
     ) -> dict[str, merge.Merged]:
-        """Return each endpoint's merged sketches."""
+        """Return each endpoint's merged sketches, of at most so many images together."""
         merged: dict[str, merge.Merged] = {}
-        if not names:
-            return merged
-        for row in self._ask(queries.images(span, agents, names, IMAGES_MAX)):
+        for row in self._ask(queries.images(span, agents, names, most)):
             one = merged.setdefault(row["endpoint_id"], merge.Merged())
             one.add(base64.b64decode(row["image"]), row)
         return merged
@@ -100,7 +101,7 @@ class Reader:
             },
             "flows": [row["flows"] for row in rows],
         }
-        merged = self._merged(span, (), [name])
+        merged = self._merged(span, (), [name], IMAGES_MAX)
         if name in merged:
             found[0]["distributions"] = merged[name].distributions()
         return found[0]
@@ -146,6 +147,22 @@ class Reader:
         return self._ask(queries.batches(span, agents, limit))
 
 
+def portions(counts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
+    """Yield endpoints to merge together, and how many images to fetch for them at most."""
+    names: list[str] = []
+    left, size = IMAGES_MAX, 0
+    for name, count in counts.items():
+        if names and size + count > PORTION_MAX:
+            yield names, min(size, left)
+            left, names, size = left - min(size, left), [], 0
+            if not left:
+                return
+        names.append(name)
+        size += count
+    if names:
+        yield names, min(size, left)
+
+
 def shape_endpoint(row: Row, merged: merge.Merged | None) -> Row:
     """Return an endpoint as the API gives it: sums, merged estimates, derived values."""
     classes = dict(zip(CLASS_NAMES, row.pop("class_bytes"), strict=False))
@@ -156,6 +173,7 @@ def shape_endpoint(row: Row, merged: merge.Merged | None) -> Row:
     return {
         **row,
         **estimates,
+        "sketches_merged": merged.count if merged else 0,
         "agents": sorted(row["agents"]),
         "class_bytes": classes,
         "active_hours": [hour for hour in range(24) if hours >> hour & 1],
