@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -119,11 +119,12 @@ class Operator:
         shown: dict[str, Any] = {}
         for device in self.kernel.devices:
             for direction, name in (("egress", device), ("ingress", ifb_name(device))):
-                if name in indices:
+                root = statistics.of_root(self.netlink, indices.get(name, 0))
+                if root is not None:
                     counts = statistics.by_class(self.netlink, indices[name])
                     shown.setdefault(device, {})[direction] = {
-                        one: {field: getattr(held, field) for field in held.__slots__}
-                        for one, held in counts.items()
+                        "all": asdict(root),
+                        **{one: asdict(held) for one, held in counts.items()},
                     }
         return shown
 

@@ -60,14 +60,14 @@ def by_handle(netlink: Netlink, index: int) -> Mapping[int, Counts]:
     }
 
 
-def of_root(netlink: Netlink, index: int) -> Counts:
-    """Return the counts of Weir's root qdisc on a device; zeros: there is none."""
+def of_root(netlink: Netlink, index: int) -> Counts | None:
+    """Return the counts of Weir's root qdisc on a device; None: there is none."""
     roots = [
         one
         for one in netlink.tc(RTM_GETQDISC, index)
         if one["parent"] == ROOT and is_our_handle(one["handle"])
     ]
-    return _counts(roots[0]) if roots else Counts()
+    return _counts(roots[0]) if roots else None
 
 
 def _counts(one: Any) -> Counts:
