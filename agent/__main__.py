@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent import consultation, daemon, farewell, logs
+from agent import assemble, consultation, daemon, farewell, logs
 from agent.capture.loader.pins import CaptureError
 from agent.capture.session import back_end
 from agent.config import SETTINGS, Config, load
@@ -94,6 +94,7 @@ def check(config: Config, _: argparse.Namespace) -> int:
             'no interface to watch: set [capture] interfaces, such as ["eth0"]'
         )
     back_end(config.capture.loader)
+    assemble.capture_filter(config.capture.filter)
     daemon.check(config)
     print("settings are good")
     return 0

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from agent import memory
+from agent.capture.filter import compiled
 from agent.capture.loader.attach import Wanted
 from agent.capture.recovery import recover
 from agent.capture.ring import Ring
 from agent.capture.session import Session, Sizes, back_end, open_session
+from agent.capture.syntax import BadFilter
 from agent.capture.watch import Choice, Override
 from agent.classify.ports import by_code_point, by_port
 from agent.config import Capture, Config
 from agent.flows.expiry import Timeouts
 from agent.flows.table import Known
 from agent.pipeline import Pipeline, Settings
+from agent.records import Array
+from agent.settings import ConfigError
 from agent.sketch.store import Origin, Settings as StoreSettings
 
 SECOND_NS: Final = 1_000_000_000
@@ -46,6 +50,14 @@ def choice(capture: Capture) -> Choice:
     )
 
 
+def capture_filter(text: str) -> Array:
+    """The filter as the kernel takes it. Raises ConfigError."""
+    try:
+        return compiled(text)
+    except BadFilter as error:
+        raise ConfigError(f"[capture] {error}") from None
+
+
 def session(config: Config) -> Session:
     """Programs and maps in the kernel. Raises CaptureError."""
     capture = config.capture
@@ -55,6 +67,7 @@ def session(config: Config) -> Session:
         Sizes(capture.max_flows, capture.closing_entries),
         choice(capture),
         (by_port(), by_code_point()),
+        capture_filter(capture.filter),
     )
 
 

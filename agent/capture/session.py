@@ -104,11 +104,16 @@ def open_session(
     sizes: Sizes,
     choice: Choice,
     classes: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+    tests: npt.NDArray[Any],
 ) -> Session:
-    """Bring programs and maps into the kernel, or adopt them. Raises CaptureError."""
+    """Bring programs and maps into the kernel, or adopt them. Raises CaptureError.
+
+    classes: layout's port and DSCP classes. tests: the compiled capture filter.
+    """
     pinned = pins.open_or_make(directory, back_end, sizes.by_map())
     kernel = Kernel(pinned)
     kernel.set_classes(*classes)
+    kernel.set_filter(tests)
     made = kernel.sizes()
     links = Links()
     watch = Watch(pinned, kernel, links, choice)

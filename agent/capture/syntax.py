@@ -2,12 +2,12 @@
 
     tcp port 80 or (udp and net 10.0.0.0/8) and not host 192.0.2.1
 
-Primitives are ip, ip6, tcp, udp, icmp, icmp6, sctp; host ADDRESS, net ADDRESS/LENGTH, port
-N and portrange N-M, each after an optional ip, ip6, tcp, udp or sctp and an optional src,
-dst, `src or dst` or `src and dst`. They are joined by not, and, or (!, &&, ||) and
-parentheses. As in pcap, `and` and `or` bind alike, from left to right, and an address or port
-without a word before it is read with the words of the one before. Tags and tunnels are looked
-past.
+Primitives are ip, ip6, tcp, udp, icmp, icmp6, sctp; host ADDRESS, net ADDRESS/LENGTH,
+port N and portrange N-M, each after an optional ip, ip6, tcp, udp or sctp and an optional
+src, dst, `src or dst` or `src and dst`. They are joined by not, and, or (!, &&, ||) and
+parentheses. As in pcap, `and` and `or` bind alike, from left to right, and an address or
+port without a word before it is read with the words of the one before. Tags and tunnels
+are looked past.
 """
 
 from __future__ import annotations

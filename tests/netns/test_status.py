@@ -53,7 +53,7 @@ def test_the_other_commands_answer(agent):
     assert findings["kernel"] == "ok"
     assert agent.command("check").stdout == "settings are good\n"
     second = subprocess.run(
-        agent.space.command(*agent.process.args[2:]),
+        agent.process.args,
         capture_output=True,
         text=True,
         timeout=60,

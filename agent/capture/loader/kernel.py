@@ -170,7 +170,7 @@ class Kernel:
             )
 
     def set_filter(self, tests: Array) -> None:
-        """The capture filter (dtype FILTER, shape (1,)) of interfaces that have the flag."""
+        """The filter (dtype FILTER, shape (1,)) of interfaces that have the flag."""
         bpf.map_update(self._maps["filter"], 0, tests)
 
     def write_bookmark(

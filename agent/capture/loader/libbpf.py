@@ -24,6 +24,8 @@ PROGRAMS: Final = (
 _LOG_BYTES: Final = 64 * 1024
 """What is kept of a refusal's log; the verifier's own reason stands at its end."""
 
+_ACCOUNTS: Final = re.compile(r"verification time|stack depth")
+
 _PRINT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
 
@@ -72,12 +74,13 @@ class _Log:
 
 
 def reason_of(log: str) -> str:
-    """The verifier's own reason, out of all it said."""
+    """The verifier's last word before its accounts, or else libbpf's first complaint."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     for index, line in enumerate(lines):
-        if re.match(r"processed \d+ insns", line) and index:
-            return lines[index - 1]
-    return lines[-1] if lines else "no reason given"
+        if re.match(r"processed \d+ insns", line):
+            said = [word for word in lines[:index] if not _ACCOUNTS.match(word)]
+            return said[-1] if said else line
+    return lines[0].removeprefix("libbpf: ") if lines else "no reason given"
 
 
 def _library() -> Any:
