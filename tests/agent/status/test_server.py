@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from agent.status.api import Route
-from agent.status.client import AgentError, Client, NotRunning
+from agent.status.client import AgentError, Client
 from agent.status.server import (
     BODY_BYTES_MAX,
     ServeError,
@@ -108,14 +108,3 @@ async def test_a_place_that_cannot_be_served_is_named(tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(ServeError, match=rf"api_host 127.0.0.1, api_port {port}: "):
             await serve_tcp(app(), "127.0.0.1", port)
-
-
-def test_without_an_agent_the_remedy_is_named(tmp_path):
-    with pytest.raises(NotRunning) as refusal:
-        Client(tmp_path).get("/")
-    path = tmp_path / "agent.sock"
-    assert str(refusal.value) == f"{path}: no agent answers: start it with weir-agent run"
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(path))
-    with pytest.raises(NotRunning, match="no agent answers"):
-        Client(tmp_path).get("/")
