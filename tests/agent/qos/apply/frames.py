@@ -16,7 +16,8 @@ from tests.support.namespaces import Namespace
 ETHERTYPE = 0x88B5  # local experiments
 SIZE = 1514
 _HEADER = struct.Struct("!6s6sHBI")
-SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 32, 33, 35
+PROBE_TYPE = 0x88B6
 
 
 class Sender:
@@ -127,3 +128,35 @@ def traffic(left, right, *names, settle_s=0.5):
             for sender in senders:
                 sender.__exit__()
             time.sleep(0.3)
+
+
+def probe_delays_s(left, right, name: str, probes: int, gap_s: float = 0.01) -> list[float]:
+    """Send small frames of a class one by one; return how long each was on its way.
+
+    Arrival is stamped by the kernel: a receiver that is kept waiting does not count.
+    """
+    with left.entered():
+        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sender.bind(("left0", PROBE_TYPE))
+    priority = 0x57450010 + CLASS_NAMES.index(name)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, priority)
+    with right.entered():
+        receiver = socket.socket(
+            socket.AF_PACKET, socket.SOCK_RAW, socket.htons(PROBE_TYPE)
+        )
+    receiver.bind(("right0", PROBE_TYPE))
+    receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    receiver.settimeout(5)
+    sent, delays = [], []
+    head = b"\x02" * 6 + b"\x04" * 6 + PROBE_TYPE.to_bytes(2, "big")
+    with sender, receiver:
+        for number in range(probes):
+            sent.append(time.time_ns())
+            sender.send((head + number.to_bytes(4, "big")).ljust(172, b"\0"))
+            time.sleep(gap_s)
+        for _ in range(probes):
+            data, ancillary, _, _ = receiver.recvmsg(256, 64)
+            seconds, nanoseconds = struct.unpack("=qq", ancillary[0][2])
+            number = int.from_bytes(data[14:18], "big")
+            delays.append((seconds * 10**9 + nanoseconds - sent[number]) / 1e9)
+    return delays
