@@ -54,9 +54,23 @@ class Store:
                 f"INSERT INTO {self.site.database}.schema_version (version) "
                 f"VALUES ({number + 1})"
             )
-        for statement in tables.retention(self.site):
-            self.door.execute(statement)
+        self.retain()
         return len(tables.MIGRATIONS)
+
+    def retain(self) -> list[str]:
+        """Set retention where it differs, for that rewrites a table; return names."""
+        rows = self.query(
+            "SELECT name, create_table_query AS ddl FROM system.tables "
+            "WHERE database = {database:String}",
+            {"database": self.site.database},
+        )
+        found = {row["name"]: row["ddl"] for row in rows}
+        changed = []
+        for name, table in tables.TABLES.items():
+            if f"toIntervalDay({self.site.days(table)})" not in found[name]:
+                self.door.execute(tables.retention(table, self.site))
+                changed.append(name)
+        return changed
 
     def version(self) -> int:
         """Return the number of the last migration that ran."""

@@ -199,10 +199,7 @@ def prepare(site: Site) -> tuple[str, ...]:
     )
 
 
-def retention(site: Site) -> tuple[str, ...]:
-    """Return the statements that set each table's retention as configured now."""
-    return tuple(
-        f"ALTER TABLE {site.database}.{table.name}{site.on_cluster} "
-        f"MODIFY TTL {ttl(table, site)}"
-        for table in TABLES.values()
-    )
+def retention(table: Table, site: Site) -> str:
+    """Return the statement that sets a table's retention as configured now."""
+    name = f"{site.database}.{table.name}{site.on_cluster}"
+    return f"ALTER TABLE {name} MODIFY TTL {ttl(table, site)}"

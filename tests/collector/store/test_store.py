@@ -160,10 +160,26 @@ def test_queries_use_the_sort_key_and_the_day(store: Store):
     assert "PrimaryKey" in text
 
 
+def test_retention_changes_only_where_it_differs(store: Store):
+    assert store.retain() == []
+    shorter = Store(store.door, tables.Site("weir_store", flow_retention_days=3))
+    assert shorter.retain() == ["flows"]
+    assert shorter.retain() == []
+    assert store.retain() == ["flows"]
+
+
+def test_what_is_too_old_goes(store: Store):
+    store.insert("class_totals", [class_rows("a", 1_000_000_000_000)], "o", "t")
+    store.insert("class_totals", [class_rows("a", 4_000_000_000_000)], "o", "u")
+    store.door.execute("OPTIMIZE TABLE weir_store.class_totals FINAL")
+    rows = store.query("SELECT count() AS found FROM {db}.class_totals", {})
+    assert rows == [{"found": 1}]
+
+
 @pytest.mark.parametrize("cluster", ["", "main"])
 def test_ddl_of_one_server_and_of_a_cluster(cluster: str):
     site = tables.Site("weir", cluster)
-    text = " ".join(tables.prepare(site) + tables.first(site) + tables.retention(site))
+    text = " ".join(tables.prepare(site) + tables.first(site))
     assert text.count("CREATE TABLE") == len(tables.TABLES) + 1
     assert ("ON CLUSTER main" in text) == bool(cluster)
     assert ("ReplicatedMergeTree" in text) == bool(cluster)
