@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -189,4 +190,6 @@ def remove(directory: Path) -> None:
                 path.unlink()
             folder.rmdir()
     if directory.is_dir() and not any(directory.iterdir()):
-        directory.rmdir()
+        # The service was given the directory: it may empty it, but not remove it.
+        with contextlib.suppress(OSError):
+            directory.rmdir()
