@@ -116,6 +116,10 @@ class Agent:
         assert not check or done.returncode == 0, done.stderr
         return done
 
+    def status(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        return answer
+
     def remove(self) -> None:
         """Whatever happened, leave nothing in the kernel."""
         if self.process is not None and self.process.poll() is None:
