@@ -24,8 +24,11 @@ def test_without_namespaces_it_does_not_start(netns: World) -> None:
         async with Traffic(design(netns.prefix), WISH):
             raise AssertionError("it started")
 
-    with pytest.raises(TrafficFailed, match="traffic of server: did not start"):
-        asyncio.run(run())
+    try:
+        with pytest.raises(TrafficFailed, match="traffic of server: did not start"):
+            asyncio.run(run())
+    finally:
+        world.down(netns.prefix)
 
 
 @pytest.mark.root

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -98,7 +97,9 @@ def test_children_do_not_outlive_a_killed_parent() -> None:
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    os.kill(pid, 0)
+    # Until it runs the command itself, it has not yet asked for its parent's death.
+    cmdline = Path(f"/proc/{pid}/cmdline")
+    wait_until("the child has begun", lambda: cmdline.read_bytes().startswith(b"sleep"))
     parent.kill()
     parent.wait()
     parent.stdout.close()
