@@ -312,7 +312,7 @@ class Work:
         except BaseException:
             out.abandon()
             raise
-        if report.problem and not report.frames:
+        if report.problem and not report.packets:
             _discard(out, path)
         else:
             out.finish()

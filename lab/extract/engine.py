@@ -133,6 +133,7 @@ TALLY: Final = np.dtype(
         ("last_ns", "<u8"),
         ("live", "<u8"),
         ("ended", "<u8"),
+        ("unknown_type", "<u8"),  # the last link type nobody knows
     ]
 )
 """seen == flows + non_ip + unparsed + filtered + unknown_link, in packets and bytes."""

@@ -231,7 +231,7 @@ static inline void weir_prefetch_slot(const struct weir_engine *engine, __u32 po
 	const struct weir_item *item = &engine->items[engine->order[position]];
 	const struct weir_table *table = &engine->table[item->hash >> 60];
 
-	__builtin_prefetch(&table->slots[(__u32)item->hash & table->mask]);
+	__builtin_prefetch(&table->slots[(__u32)(item->hash >> 32) & table->mask]);
 	__builtin_prefetch(&item->packet);
 }
 
@@ -239,7 +239,7 @@ static inline void weir_prefetch_flow(const struct weir_engine *engine, __u32 po
 {
 	const struct weir_item *item = &engine->items[engine->order[position]];
 	const struct weir_table *table = &engine->table[item->hash >> 60];
-	__u64 slot = table->slots[(__u32)item->hash & table->mask];
+	__u64 slot = table->slots[(__u32)(item->hash >> 32) & table->mask];
 	const __u8 *flow;
 
 	if (!(__u32)slot)
@@ -355,6 +355,12 @@ static void weir_engine_batch(struct weir_engine *engine)
 	engine->filled = held;
 }
 
+static void weir_engine_stranger(struct weir_tally *tally, const struct weir_frame *frame)
+{
+	weir_tally_add(&tally->unknown_link, frame->wire);
+	tally->unknown_type = frame->link;
+}
+
 /* Every frame is seen; those of a link type nobody knows end here. */
 static inline void weir_engine_see(struct weir_engine *engine,
 				   const struct weir_frame *frame)
@@ -367,7 +373,7 @@ static inline void weir_engine_see(struct weir_engine *engine,
 	if (frame->time_ns > tally->last_ns)
 		tally->last_ns = frame->time_ns;
 	if (WEIR_UNLIKELY(!weir_link_known(frame->link)))
-		weir_tally_add(&tally->unknown_link, frame->wire);
+		weir_engine_stranger(tally, frame);
 	else if (engine->settings.mode == WEIR_MODE_WEIR)
 		weir_engine_frame(engine, frame);
 	else

@@ -55,6 +55,7 @@ struct weir_tally {
 	__u64 last_ns;
 	__u64 live;
 	__u64 ended;
+	__u64 unknown_type; /* the last link type nobody knows */
 };
 
 #endif

@@ -13,8 +13,9 @@
 
 struct weir_seen {
 	__u64 last_ns;
-	__u32 used;
-	__u32 closed; /* lingers after FIN or RST */
+	__u32 high; /* half of the hash, where its slot is found */
+	__u16 used;
+	__u16 closed; /* lingers after FIN or RST */
 };
 
 struct weir_table {
@@ -69,21 +70,31 @@ static inline int weir_key_equal(const void *a, const struct weir_key *b)
 	       left[3] == right[3] && left[4] == right[4];
 }
 
+/* Two words folded into one by a wide product. */
+static inline __u64 weir_fold(__u64 a, __u64 b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (__u64)product ^ (__u64)(product >> 64);
+}
+
+/* The high half names the slot, its top four bits the table. */
 static inline __u64 weir_key_hash(const struct weir_key *key)
 {
 	const __u64 *words = (const __u64 *)key;
-	__u64 hash = 0;
+	__u64 low = weir_fold(words[0] ^ 0x9e3779b97f4a7c15ULL,
+			      words[1] ^ 0xbf58476d1ce4e5b9ULL);
+	__u64 high = weir_fold(words[2] ^ 0x94d049bb133111ebULL,
+			       words[3] ^ 0xd6e8feb86659fd93ULL);
 
-	for (int word = 0; word < 5; word++)
-		hash = weir_mix(hash ^ words[word]);
-	return hash;
+	return weir_mix(low ^ (high << 1 | high >> 63) ^ words[4] * 0xa0761d6478bd642fULL);
 }
 
 /* Position of the key's slot, or of the empty one where it belongs. */
 static inline __u32 weir_table_probe(const struct weir_table *table,
 				     const struct weir_key *key, __u64 hash)
 {
-	__u32 at = (__u32)hash & table->mask, high = hash >> 32;
+	__u32 high = hash >> 32, at = high & table->mask;
 
 	for (;; at = (at + 1) & table->mask) {
 		__u64 slot = table->slots[at];
@@ -103,17 +114,14 @@ static int weir_table_grow(struct weir_table *table)
 
 	if (!slots)
 		return -1;
-	/* The low bits of the hash are not kept: they come from the key again. */
 	for (__u32 i = 0; i <= table->mask; i++) {
 		__u64 slot = table->slots[i];
-		__u64 hash;
-		__u32 at;
+		__u32 at = (slot >> 32) & mask;
 
 		if (!(__u32)slot)
 			continue;
-		hash = weir_key_hash(weir_table_flow(table, (__u32)slot - 1));
-		for (at = (__u32)hash & mask; (__u32)slots[at]; at = (at + 1) & mask)
-			;
+		while ((__u32)slots[at])
+			at = (at + 1) & mask;
 		slots[at] = slot;
 	}
 	free(table->slots);
@@ -153,6 +161,7 @@ static __s64 weir_table_insert(struct weir_table *table, const struct weir_key *
 	memcpy(flow, key, sizeof(*key));
 	table->slots[at] = (hash >> 32) << 32 | (index + 1);
 	table->count++;
+	table->seen[index].high = hash >> 32;
 	table->seen[index].used = 1;
 	table->seen[index].closed = 0;
 	return index;
@@ -171,8 +180,7 @@ static void weir_table_clear(struct weir_table *table, __u32 at)
 		slot = table->slots[at];
 		if (!(__u32)slot)
 			break;
-		home = (__u32)weir_key_hash(weir_table_flow(table, (__u32)slot - 1)) &
-		       table->mask;
+		home = (slot >> 32) & table->mask;
 		if (((at - home) & table->mask) < ((at - hole) & table->mask))
 			continue;
 		table->slots[hole] = slot;
@@ -184,9 +192,7 @@ static void weir_table_clear(struct weir_table *table, __u32 at)
 /* The key leads here no more; the flow itself stays until it is released. */
 static void weir_table_unlink(struct weir_table *table, __u32 index)
 {
-	const struct weir_key *key = weir_table_flow(table, index);
-	__u64 hash = weir_key_hash(key);
-	__u32 at = (__u32)hash & table->mask;
+	__u32 at = table->seen[index].high & table->mask;
 
 	while ((__u32)table->slots[at] != index + 1)
 		at = (at + 1) & table->mask;
