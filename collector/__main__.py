@@ -16,8 +16,8 @@ from typing import Any
 from collector import daemon
 from collector.config import FIELDS, Config, ConfigError, load
 from collector.ingest.journal import JournalError
+from collector.records import StateError
 from collector.state.control import Control
-from collector.state.database import StateError
 from collector.state.folder import Hold, pack, unpack
 from collector.state.users import UserError
 from collector.store.answers import StoreError

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from collector.assemble import MEGABYTE, Assembly, Clocks
 from collector.config import Config, ConfigError
-from collector.state.database import StateError
+from collector.records import StateError
 from collector.state.folder import Hold
 from collector.store.answers import StoreError
 from collector.store.cluster import Cluster

@@ -105,6 +105,10 @@ class Counts:
         self.refused[status] = self.refused.get(status, 0) + 1
 
 
+class StateError(Exception):
+    """The control store cannot be used; the text says why and what to do."""
+
+
 class Busy(Exception):
     """Nothing was stored; the sender should come back after some seconds."""
 

@@ -69,4 +69,5 @@ class Alerts:
             "ORDER BY created_at DESC, id DESC LIMIT ?",
             (limit,),
         )
-        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        found = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        return [{**row, "resolved": bool(row["resolved"])} for row in found]

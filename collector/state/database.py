@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from collector.records import StateError
+
 Row = tuple[Any, ...]
-
-
-class StateError(Exception):
-    """The control store cannot be used; the text says why and what to do."""
 
 
 class Database:

@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
-from collector.state.database import StateError
+from collector.records import StateError
 
 LOCK: Final = "lock"
 

@@ -26,7 +26,8 @@ class Rules:
         rows = self._database.query(
             f"SELECT {', '.join(COLUMNS)} FROM qos_rules ORDER BY traffic_type"
         )
-        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        found = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        return [{**row, "enabled": bool(row["enabled"])} for row in found]
 
     def add(self, rule: Mapping[str, Any], now: int) -> int:
         """Add a rule; return its id. Raises KeyError when the type has one."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.state.database import Database, StateError
+from collector.records import StateError
+from collector.state.database import Database
 from collector.state.schema import MIGRATIONS
 
 TABLES = {
