@@ -26,7 +26,7 @@ from agent.ship.door import Door, open_session, read_secret, tls_context
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
 from agent.ship.uplink import Clock, Uplink
-from agent.source import DaemonSource
+from agent.source import DaemonSource, rss_bytes
 from agent.status.api import Api
 from agent.status.server import application, serve_tcp, serve_unix
 from wire.batch import Batch
@@ -164,12 +164,26 @@ class Daemon:
             unix_offset_ns=time.time_ns() - now_ns,
             closing=closing,
             final=final,
-            health=self.pipeline.health(),
+            health=self._health(),
         )
         outputs = self.pipeline.step(tick)
         if outputs.batch is not None:
             self._keep(outputs.batch, time.time_ns())
         return outputs
+
+    def _health(self) -> dict[str, int | float | str]:
+        """What a batch says of the agent itself."""
+        spool = self.spool.state()
+        return {
+            **self.pipeline.health(),
+            "uptime_seconds": round(time.monotonic() - self.started, 3),
+            "cpu_seconds": round(time.process_time(), 3),
+            "rss_bytes": rss_bytes(),
+            "spool_bytes": spool.bytes,
+            "spool_batches": spool.batches,
+            "dropped_batches": spool.dropped_batches,
+            "loader": self.session.loader,
+        }
 
     def _keep(self, batch: Batch, now_ns: int) -> None:
         """Put the batch on disk, or let it wait."""

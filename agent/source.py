@@ -72,7 +72,7 @@ class DaemonSource:
             endpoints=store.registry.count,
             endpoints_max=store.registry.max_endpoints,
             evictions=store.registry.evicted,
-            rss_bytes=_rss_bytes(),
+            rss_bytes=rss_bytes(),
             step_seconds=self.step_seconds,
         )
 
@@ -108,6 +108,7 @@ class DaemonSource:
         return bool(self.config.agent.backend_url)
 
 
-def _rss_bytes() -> int:
+def rss_bytes() -> int:
+    """Resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
