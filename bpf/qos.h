@@ -35,6 +35,52 @@ static __always_inline __u8 weir_marked(__u8 traffic_class, __u8 dscp, __u32 mod
 	return (__u8)(dscp << 2) | (traffic_class & 3);
 }
 
+/*
+ * A policer. Credit is time: it grows with the clock up to burst_ns and shrinks by what the
+ * packet would take at the rate. A packet passes while there is no debt, and may leave one:
+ * a merged frame counts for all its segments without being dropped for its size, and the
+ * rate holds over time all the same.
+ *
+ * Written by packet programs under the lock; rate, burst and expiry by the agent. Past
+ * expires_ns the throttle is forgotten, so that none outlives the agent.
+ */
+struct weir_bucket {
+	__u64 rate_bytes_s; /* 0: no limit */
+	__u64 burst_ns;
+	__u64 expires_ns;
+	__u64 last_ns;
+	__s64 credit_ns;
+	struct weir_volume over; /* what found a debt */
+	struct bpf_spin_lock lock;
+	__u32 padding;
+};
+
+#define WEIR_SECOND_NS 1000000000ULL
+
+/* 1: within the rate. Under the lock. volume: on the wire, all segments. */
+static __always_inline int weir_bucket_takes(struct weir_bucket *bucket,
+					     const struct weir_volume *volume, __u64 now_ns)
+{
+	__s64 elapsed = now_ns - bucket->last_ns, credit = bucket->credit_ns;
+
+	if (!bucket->rate_bytes_s || now_ns >= bucket->expires_ns)
+		return 1;
+	/* The clocks of two CPUs may cross by a little: then no time has passed. */
+	if (elapsed > 0) {
+		bucket->last_ns = now_ns;
+		credit += elapsed;
+		if (credit > (__s64)bucket->burst_ns)
+			credit = bucket->burst_ns;
+	}
+	if (credit < 0) {
+		bucket->credit_ns = credit;
+		weir_volume_add(&bucket->over, volume);
+		return 0;
+	}
+	bucket->credit_ns = credit - volume->bytes * WEIR_SECOND_NS / bucket->rate_bytes_s;
+	return 1;
+}
+
 #ifndef WEIR_HOST
 
 /* The first two bytes of an IPv4 header: version and length, then the traffic class. */

@@ -15,7 +15,7 @@
 
 /* Raised whenever a pinned structure changes, so that a new agent never misreads old pins.
  */
-#define WEIR_LAYOUT_VERSION 2
+#define WEIR_LAYOUT_VERSION 3
 
 #define WEIR_SLOTS	       64 /* interfaces watched at once; a slot is an interface */
 #define WEIR_INTERFACE_ENTRIES 65536 /* a power of two */
@@ -99,7 +99,10 @@ struct weir_periods {
 	__u64 max_ns;
 };
 
-/* One direction of a flow. Sums only grow; minima are valid once packets > 0. */
+/*
+ * One direction of a flow. Sums only grow; minima are valid once packets > 0. Five cache
+ * lines, each of what is written together.
+ */
 struct weir_direction {
 	__u64 first_ns;
 	__u64 last_ns;
@@ -108,6 +111,7 @@ struct weir_direction {
 	__u64 gap_max_ns;
 	__u64 payload_bytes; /* layer 4 payload, padding excluded */
 	__u64 payload_square;
+
 	__u64 length_square; /* of wire lengths */
 	__u64 header_bytes;  /* layer 4 headers */
 	__u32 payload_min;
@@ -116,28 +120,33 @@ struct weir_direction {
 	__u32 length_max;
 	__u32 header_min;
 	__u32 data_packets; /* packets with payload */
-	__u32 flags[WEIR_FLAGS];
-	__u32 length_histogram[WEIR_LENGTH_BUCKETS];
-	__u32 gap_histogram[WEIR_GAP_BUCKETS];
-	__u32 next_sequence;	 /* highest TCP sequence number seen, plus one */
-	__u32 timestamp_newest;	 /* highest TCP TSval seen */
-	__u32 timestamp_awaited; /* TSval whose echo is awaited since timestamp_ns */
-	__u32 bulk_count;
-	__u64 timestamp_ns; /* 0: none awaited */
-	__u64 bulk_bytes;
-	__u64 bulk_packets;
-	__u64 bulk_duration_ns;
-	__u64 run_start_ns; /* the run that may become a bulk */
-	__u64 run_last_ns;
-	__u64 run_bytes;
-	__u32 run_packets;
 	__u16 first_window;
 	__u8 first_dscp;
 	__u8 ttl_min;
 	__u8 ttl_max;
 	__u8 sequence_seen;  /* next_sequence holds a value */
 	__u8 timestamp_seen; /* timestamp_newest holds a value */
-	__u8 padding[5];
+	__u8 padding;
+	__u64 run_start_ns; /* the run that may become a bulk */
+	__u64 run_bytes;
+
+	__u32 flags[WEIR_FLAGS];
+	__u32 length_histogram[WEIR_LENGTH_BUCKETS];
+
+	__u32 gap_histogram[WEIR_GAP_BUCKETS];
+
+	/* The one line that the other direction's packets touch too. */
+	__u64 run_last_ns;
+	__u32 run_packets;
+	__u32 next_sequence;	 /* highest TCP sequence number seen, plus one */
+	__u32 timestamp_newest;	 /* highest TCP TSval seen */
+	__u32 timestamp_awaited; /* TSval whose echo is awaited since timestamp_ns */
+	__u64 timestamp_ns;	 /* 0: none awaited */
+	__u64 bulk_bytes;
+	__u64 bulk_packets;
+	__u64 bulk_duration_ns;
+	__u32 bulk_count;
+	__u32 padding_bulk;
 };
 
 #define WEIR_STATE_FORWARD_IS_LOW 0x01
@@ -155,8 +164,7 @@ struct weir_direction {
  * another flow, must see another id under the lock and start again. 0 means closed.
  */
 struct weir_record {
-	/* What a walk reads stands together: its cost is cache lines. */
-	struct weir_volume volume[WEIR_HOOKS][WEIR_ORIENTATIONS];
+	/* In the cache line of the key's end, which the look-up has fetched. */
 	__u64 first_ns;
 	__u64 last_ns;
 	__u8 state; /* WEIR_STATE_* */
@@ -165,25 +173,35 @@ struct weir_record {
 	__u8 priority;
 	__u8 dscp[WEIR_ORIENTATIONS]; /* last seen */
 	__u16 vlan;		      /* outermost tag of the first packet, 0: none */
-	__u32 retransmits[WEIR_ORIENTATIONS];
-	__u64 smoothed_rtt_ns; /* of both directions, RFC 6298's gain; 0: not measured */
-	__u64 gap_min_ns;
-	__u64 gap_max_ns;
 	struct weir_square gap_square_ns;
-	__u32 subflows; /* gaps longer than WEIR_SUBFLOW_NS, plus one */
-	__u8 icmp_type; /* of the first packet */
-	__u8 icmp_code;
-	__u16 padding;
 	struct weir_direction direction[WEIR_ORIENTATIONS];
-	__u64 active_start_ns;
+	/* Seldom written. */
 	struct weir_periods active; /* ended active periods; the running one is not in it */
 	struct weir_periods idle;
 	struct weir_periods rtt[WEIR_ORIENTATIONS]; /* hook to the receiver of that
 						       direction and back */
+	__u64 padding[4];
+	__u64 active_start_ns;
+	__u32 subflows; /* gaps longer than WEIR_SUBFLOW_NS, plus one */
+	__u8 icmp_type; /* of the first packet */
+	__u8 icmp_code;
+	__u16 padding_icmp;
+	__u32 retransmits[WEIR_ORIENTATIONS];
+	__u64 smoothed_rtt_ns; /* of both directions, RFC 6298's gain; 0: not measured */
+	/* Two lines of what every packet and every walk needs. */
+	struct weir_volume volume[WEIR_HOOKS][WEIR_ORIENTATIONS];
+	__u64 gap_min_ns;
+	__u64 gap_max_ns;
 	struct bpf_spin_lock lock;
 	__u32 padding_lock;
 	__u64 id;
 };
+
+/*
+ * A hash element's value begins 88 bytes in: 48 of the kernel's, 40 of the key. With this
+ * many, elements are whole cache lines and the lines above are the machine's.
+ */
+#define WEIR_RECORD_BYTES 1064
 
 enum weir_source {
 	WEIR_SOURCE_NONE = 0,
@@ -379,8 +397,8 @@ struct weir_cursor {
 #ifdef WEIR_CHECK_SIZES
 _Static_assert(sizeof(struct weir_key) == 40, "weir_key");
 _Static_assert(sizeof(struct weir_volume) == 24, "weir_volume");
-_Static_assert(sizeof(struct weir_direction) % 8 == 0, "weir_direction");
-_Static_assert(sizeof(struct weir_record) % 8 == 0, "weir_record");
+_Static_assert(sizeof(struct weir_direction) == 5 * 64, "weir_direction");
+_Static_assert(sizeof(struct weir_record) == WEIR_RECORD_BYTES, "weir_record");
 _Static_assert(sizeof(struct weir_interface) == 8, "weir_interface");
 #endif
 #endif

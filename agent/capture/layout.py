@@ -8,13 +8,13 @@ import numpy as np
 
 from agent.records import FLOW_DELTA
 
-LAYOUT_VERSION: Final = 2
+LAYOUT_VERSION: Final = 3
 SLOTS: Final = 64
 HOOKS: Final = 2
 CLASSES: Final = 8
 OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
 INTERFACE_ENTRIES: Final = 65536
-SCRATCH_BYTES: Final = 1200
+SCRATCH_BYTES: Final = 1232
 """Of a program's working memory, which user space never reads."""
 
 RX: Final = 0
@@ -97,34 +97,34 @@ DIRECTION: Final = np.dtype(
         ("length_max", "<u4"),
         ("header_min", "<u4"),
         ("data_packets", "<u4"),
-        ("flags", "<u4", (8,)),
-        ("length_histogram", "<u4", (8,)),
-        ("gap_histogram", "<u4", (16,)),
-        ("next_sequence", "<u4"),
-        ("timestamp_newest", "<u4"),
-        ("timestamp_awaited", "<u4"),
-        ("bulk_count", "<u4"),
-        ("timestamp_ns", "<u8"),
-        ("bulk_bytes", "<u8"),
-        ("bulk_packets", "<u8"),
-        ("bulk_duration_ns", "<u8"),
-        ("run_start_ns", "<u8"),
-        ("run_last_ns", "<u8"),
-        ("run_bytes", "<u8"),
-        ("run_packets", "<u4"),
         ("first_window", "<u2"),
         ("first_dscp", "u1"),
         ("ttl_min", "u1"),
         ("ttl_max", "u1"),
         ("sequence_seen", "u1"),
         ("timestamp_seen", "u1"),
-        ("padding", "u1", (5,)),
+        ("padding", "u1"),
+        ("run_start_ns", "<u8"),
+        ("run_bytes", "<u8"),
+        ("flags", "<u4", (8,)),
+        ("length_histogram", "<u4", (8,)),
+        ("gap_histogram", "<u4", (16,)),
+        ("run_last_ns", "<u8"),
+        ("run_packets", "<u4"),
+        ("next_sequence", "<u4"),
+        ("timestamp_newest", "<u4"),
+        ("timestamp_awaited", "<u4"),
+        ("timestamp_ns", "<u8"),
+        ("bulk_bytes", "<u8"),
+        ("bulk_packets", "<u8"),
+        ("bulk_duration_ns", "<u8"),
+        ("bulk_count", "<u4"),
+        ("padding_bulk", "<u4"),
     ]
 )
 
 RECORD: Final = np.dtype(
     [
-        ("volume", VOLUME, (2, 2)),  # hook, orientation
         ("first_ns", "<u8"),
         ("last_ns", "<u8"),
         ("state", "u1"),
@@ -133,20 +133,22 @@ RECORD: Final = np.dtype(
         ("priority", "u1"),
         ("dscp", "u1", (2,)),
         ("vlan", "<u2"),
-        ("retransmits", "<u4", (2,)),
-        ("smoothed_rtt_ns", "<u8"),
-        ("gap_min_ns", "<u8"),
-        ("gap_max_ns", "<u8"),
         ("gap_square_ns", SQUARE),
-        ("subflows", "<u4"),
-        ("icmp_type", "u1"),
-        ("icmp_code", "u1"),
-        ("padding", "<u2"),
         ("direction", DIRECTION, (2,)),
-        ("active_start_ns", "<u8"),
         ("active", PERIODS),
         ("idle", PERIODS),
         ("rtt", PERIODS, (2,)),
+        ("padding", "<u8", (4,)),
+        ("active_start_ns", "<u8"),
+        ("subflows", "<u4"),
+        ("icmp_type", "u1"),
+        ("icmp_code", "u1"),
+        ("padding_icmp", "<u2"),
+        ("retransmits", "<u4", (2,)),
+        ("smoothed_rtt_ns", "<u8"),
+        ("volume", VOLUME, (2, 2)),  # hook, orientation
+        ("gap_min_ns", "<u8"),
+        ("gap_max_ns", "<u8"),
         ("lock", "<u4"),
         ("padding_lock", "<u4"),
         ("id", "<u8"),
