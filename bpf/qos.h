@@ -6,7 +6,7 @@
 #ifndef WEIR_QOS_H
 #define WEIR_QOS_H
 
-#include "parse.h"
+#include "flow.h"
 
 #define WEIR_QOS_ACTIVE	  0x10 /* minor of a leaf: branch plus class (agent/qos/htb.py) */
 #define WEIR_QOS_BASELINE 0x20
