@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from agent import assemble, consultation, daemon, farewell, logs
+from agent import assemble, daemon, farewell, logs
 from agent.capture.loader.pins import CaptureError
 from agent.capture.session import back_end
 from agent.config import SETTINGS, Config, load
 from agent.settings import ConfigError
 from agent.ship.door import DoorError
 from agent.ship.spool import SpoolError
-from agent.status.client import AgentError, Client, NotRunning
-from agent.status.doctor import Level, as_json, lines, worst
+from agent.status.client import AgentError, NotRunning
 from agent.status.server import ServeError
-from agent.status.top import first, render, watch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,13 +46,13 @@ def parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("run", run, "count, report and regulate until stopped"),
         ("check", check, "check the settings, then end"),
-        ("status", status, "what was counted, and how the agent is"),
-        ("top", top, "a live view of interfaces, classes and flows"),
-        ("doctor", doctor, "what works here, what does not, and the remedy"),
+        ("status", look, "what was counted, and how the agent is"),
+        ("top", look, "a live view of interfaces, classes and flows"),
+        ("doctor", look, "what works here, what does not, and the remedy"),
         ("detach", detach, "take everything off the router, after reporting it"),
     ):
         one = _settings(commands.add_parser(name, help=text))
-        one.set_defaults(command=command)
+        one.set_defaults(command=command, name=name)
         if name in ("status", "doctor"):
             one.add_argument("--json", action="store_true", help="for scripts")
         if name == "top":
@@ -100,40 +94,20 @@ def check(config: Config, _: argparse.Namespace) -> int:
     return 0
 
 
-def status(config: Config, options: argparse.Namespace) -> int:
-    """Print what the running agent answers."""
-    client = Client(Path(config.agent.runtime_dir))
-    answer = client.get("/status")
-    if options.json:
-        print(json.dumps(answer, indent=2))
-    else:
-        Console().print(render(first(answer, client.get("/flows?limit=10"))))
-    return 0
-
-
-def top(config: Config, options: argparse.Namespace) -> int:
-    """Show a live view until interrupted."""
-    with contextlib.suppress(KeyboardInterrupt):
-        watch(Client(Path(config.agent.runtime_dir)), options.every, Console())
-    return 0
-
-
-def doctor(config: Config, options: argparse.Namespace) -> int:
-    """Examine this machine; 1 where something has failed."""
-    findings = asyncio.run(consultation.findings(config))
-    if options.json:
-        print(json.dumps(as_json(findings), indent=2))
-    else:
-        print("\n".join(lines(findings)))
-    return 1 if worst(findings) is Level.FAILED else 0
-
-
 def detach(config: Config, _: argparse.Namespace) -> int:
     """Remove programs and maps; their last counts stay in the spool."""
     _configure_logs(config)
     for line in farewell.detach(config, lambda: daemon.open_spool(config)):
         print(line)
     return 0
+
+
+def look(config: Config, options: argparse.Namespace) -> int:
+    """Show something to a person or a script."""
+    # Not above: the daemon shall not carry the terminal's library in its memory.
+    from agent import looks
+
+    return looks.COMMANDS[options.name](config, options)
 
 
 def _configure_logs(config: Config) -> None:

@@ -121,6 +121,7 @@ class Pipeline:
         self.counters = reader.counters(raw, self.counters.flows - reader.ended(raw))
 
     def _walk(self, tick: Tick) -> None:
+        self.live = self.live[:0]  # Its memory is needed for the next.
         rows, volumes = self.kernel.walk()
         # Nothing closes between the walk and these counters, so they add up to one moment.
         self.counters = reader.counters(self.kernel.counters(self.watch.used()), volumes)
@@ -135,13 +136,14 @@ class Pipeline:
             closed = np.concatenate((closed, self.late))
             self.late = closed[:0]
         live = rows[~np.isin(rows["id"], closed["id"])] if len(closed) else rows
+        still = set(np.unique(live["slot"]).tolist())
+        del rows
         merged = merge(self.known, live, closed, tick.unix_offset_ns)
         self.known = merged.known
-        self.live = live
+        self.live = merged.live
         self.store.feed(
             merged.deltas, self.watch.interfaces(), tick.now_ns + tick.unix_offset_ns
         )
-        still = set(live["slot"].tolist())
         for slot in left:
             if slot not in still:
                 self.leaving.setdefault(slot, self.sequence)

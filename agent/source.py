@@ -63,7 +63,6 @@ class DaemonSource:
             counters=pipeline.conservation() if exact else pipeline.counters,
             kernel=watch.statistics(),
             flows=pipeline.live,
-            flows_offset_ns=time.time_ns() - time.monotonic_ns(),
             walked_ns=pipeline.walked_ns,
             flows_max=pipeline.settings.max_flows,
             flows_processed=store.flow_count,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from agent.capture.links import Links
 from agent.capture.loader import bcc, libbpf, pins
+from agent.capture.loader.allocator import return_large_blocks
 from agent.capture.loader.kernel import Kernel
 from agent.capture.loader.pins import BackEnd, CaptureError, Pinned
 from agent.capture.watch import Choice, Watch
@@ -110,6 +111,7 @@ def open_session(
 
     classes: layout's port and DSCP classes. tests: the compiled capture filter.
     """
+    return_large_blocks()
     pinned = pins.open_or_make(directory, back_end, sizes.by_map())
     kernel = Kernel(pinned)
     kernel.set_classes(*classes)

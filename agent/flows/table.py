@@ -26,9 +26,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """One walk's result: the deltas (FLOW_DELTA), and what is known from now on."""
+    """One walk's result, FLOW_DELTA with unix times, and what is known from now on."""
 
     deltas: Array
+    live: Array  # every live flow, with or without traffic since
     known: Known
 
 
@@ -65,7 +66,7 @@ def merge(known: Known, live: Array, ended: Array, unix_offset_ns: int) -> Merge
     everything["last_ns"] += np.uint64(unix_offset_ns)
     moved = (packets[:, 0] | packets[:, 1] | everything["ending"]) != 0
     deltas = everything if moved.all() else everything[moved]
-    return Merged(deltas, following)
+    return Merged(deltas, everything[: len(live)], following)
 
 
 def _find(sorted_ids: Array, ids: Array) -> tuple[Array, Array]:
