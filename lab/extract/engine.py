@@ -28,6 +28,7 @@ NO_V6: Final = 0x02
 UNIDIRECTIONAL: Final = 0x04
 JOIN_FRAGMENTS: Final = 0x08
 DROP_DUPLICATES: Final = 0x10
+KEEP_FLOWS: Final = 0x20
 
 EXTRA: Final = np.dtype(
     [
@@ -160,6 +161,7 @@ class Settings:
     unidirectional: bool = False
     join_fragments: bool = True
     drop_duplicates: bool = False
+    keep_flows: bool = False  # no packet ends a flow: as the kernel counts
     jobs: int = 1
 
     def flags(self) -> int:
@@ -170,6 +172,7 @@ class Settings:
             | (UNIDIRECTIONAL if self.unidirectional else 0)
             | (JOIN_FRAGMENTS if self.join_fragments else 0)
             | (DROP_DUPLICATES if self.drop_duplicates else 0)
+            | (KEEP_FLOWS if self.keep_flows else 0)
         )
 
 
@@ -237,13 +240,13 @@ def load() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
-        raise Unbuilt(f"{path}: {error}; build it with: make flows") from None
+        raise Unbuilt(f"{path}: {error}; build it with: python -m lab.extract.build") from None
     _declare(library)
     sizes = (ctypes.c_uint64 * 4)()
     library.weir_sizes(sizes)
     mirrors = [ctypes.sizeof(_Settings), TALLY.itemsize, FLOW.itemsize, CIC_FLOW.itemsize]
     if list(sizes) != mirrors:
-        raise Unbuilt(f"{path}: built from other sources; build it again: make flows")
+        raise Unbuilt(f"{path}: built from other sources; build it again: python -m lab.extract.build")
     return library
 
 

@@ -13,6 +13,7 @@ enum weir_mode { WEIR_MODE_WEIR = 0, WEIR_MODE_CIC = 1, WEIR_MODE_CIC_FIXED = 2 
 #define WEIR_UNIDIRECTIONAL  0x04
 #define WEIR_JOIN_FRAGMENTS  0x08
 #define WEIR_DROP_DUPLICATES 0x10
+#define WEIR_KEEP_FLOWS	     0x20 /* no packet ends a flow: as the kernel counts */
 
 struct weir_settings {
 	__u64 idle_ns;

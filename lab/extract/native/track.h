@@ -113,6 +113,9 @@ static enum weir_ending weir_flow_ending(const struct weir_settings *settings,
 	__u64 now_ns = item->now_ns;
 	int tcp = item->packet.protocol == WEIR_IP_TCP && !item->packet.fragment;
 
+	if (WEIR_UNLIKELY(settings->flags & WEIR_KEEP_FLOWS))
+		return WEIR_OPEN;
+
 	if (now_ns > record->last_ns) {
 		__u64 gap_ns = now_ns - record->last_ns;
 
@@ -165,6 +168,7 @@ static void weir_flow_count(const struct weir_settings *settings, struct weir_fl
 		.volume = {1, 1, item->wire_bytes},
 		.hook = WEIR_RX,
 		.from_low = item->from_low,
+		.one_way = !!(settings->flags & WEIR_UNIDIRECTIONAL),
 	};
 	int begins = !record->first_ns;
 	__u32 orientation;
