@@ -94,7 +94,7 @@ class Counters:
     """Cumulative counts since the maps were made, one row a slot.
 
     Arrays are uint64 of shape (slots, hooks 2, units 3: frames, packets, bytes).
-    seen == flows + overflow + non_ip + unparsed + filtered (design 3.1).
+    seen == flows + overflow + non_ip + unparsed + filtered (docs/architecture.md).
     """
 
     seen: npt.NDArray[np.uint64]

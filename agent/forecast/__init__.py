@@ -1,0 +1,1 @@
+"""What each class will ask for next, and how sure that is."""

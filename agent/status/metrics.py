@@ -34,7 +34,7 @@ _WHERE: Final = ("interface", "direction")
 
 
 def as_json(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the flat figures of requirements App. G."""
+    """Return the flat figures that older dashboards read."""
     uplink = snapshot.uplink
     since = (snapshot.now_ns - uplink.last_success_ns) / 1e9
     return {

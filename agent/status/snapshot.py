@@ -64,7 +64,7 @@ class Source(Protocol):
         """Return this moment; exact walks the map, so that both sides of counts agree."""
 
     async def sketches(self) -> Sequence[Mapping[str, Any]]:
-        """Return the endpoints' estimates (requirements, App. E)."""
+        """Return the endpoints' estimates."""
 
     async def sync(self) -> None:
         """Close the interval now and deliver it."""
