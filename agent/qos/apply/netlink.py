@@ -69,7 +69,11 @@ _POLICY: Final = dict.fromkeys(
 
 
 class Netlink:
-    """A socket in the network namespace of the thread that makes it."""
+    """A socket in the network namespace of the thread that makes it.
+
+    Made and used in worker threads: pyroute2 runs an event loop of its own, which a thread
+    that runs one already does not allow.
+    """
 
     def __init__(self) -> None:
         self._socket = NetlinkSocket(family=_NETLINK_ROUTE, ext_ack=True)
