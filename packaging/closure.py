@@ -20,7 +20,7 @@ ROOTS: Final = {
     "agent": "aiohttp datasketches msgpack numpy onnxruntime prometheus-client psutil "
     "pyroute2 rich tomli zstandard",
     "collector": "aiohttp argon2-cffi chdb clickhouse-connect datasketches "
-    "msgpack numpy prometheus-client tomli zstandard",
+    "msgpack numpy prometheus-client psutil tomli zstandard",
 }
 UNUSED: Final = {"pandas", "pyarrow"}
 """chDB needs them only to hand out data frames; a quarter of a gigabyte otherwise."""
@@ -28,8 +28,12 @@ UNUSED: Final = {"pandas", "pyarrow"}
 
 def needed(roots: Iterable[str], python: str) -> set[str]:
     """Names of everything that the roots need, themselves included."""
-    environment = {**default_environment(), "python_version": python, "extra": ""}
-    environment["python_full_version"] = python + ".0"
+    environment: dict[str, str] = {
+        **{name: str(value) for name, value in default_environment().items()},
+        "python_version": python,
+        "python_full_version": python + ".0",
+        "extra": "",
+    }
     found: set[str] = set()
     waiting = [canonicalize_name(name) for name in roots]
     while waiting:
