@@ -44,7 +44,11 @@ $(BUILD)/bpf/flow.bpf.o: $(BPF_SOURCES) $(BUILD)/apt.stamp
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -c bpf/flow.bpf.c -o $@
 
-native: ## the flow engine for captures
+native: $(BUILD)/libweirflows.so ## the flow engine for captures
+
+NATIVE_SOURCES := $(wildcard lab/extract/native/*.[ch])
+$(BUILD)/libweirflows.so: $(NATIVE_SOURCES) $(wildcard bpf/*.h) lab/extract/build.py $(VENV)/stamp
+	$(PYTHON) -m lab.extract.build
 
 console: $(BUILD)/console.stamp ## the web console
 
@@ -77,7 +81,7 @@ test: setup ## every test that needs no VM
 
 test-long: setup ## the same campaigns at full length
 	@packaging/prepare-host.sh
-	WEIR_CAMPAIGN=long WEIR_REQUIRE_ROOT=1 $(PYTEST) -m campaign --timeout=3600 tests
+	WEIR_CAMPAIGN=long WEIR_REQUIRE_ROOT=1 $(PYTEST) -p tests.support.campaign_report -m campaign --timeout=3600 tests
 
 bench: setup ## run benchmarks, one JSON object a line, write docs/benchmarks.md
 	@packaging/prepare-host.sh
