@@ -77,6 +77,7 @@ check: setup ## ruff, mypy, import-linter, clang-format, shellcheck, console typ
 
 test: setup ## every test that needs no VM
 	@packaging/prepare-host.sh
+	collector/console/npm.sh test
 	$(PYTEST) tests
 
 test-long: setup ## the same campaigns at full length
