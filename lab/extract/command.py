@@ -97,9 +97,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--flows-limit",
         type=_count,
-        default=Settings().flows_limit,
         metavar="N",
-        help="flows kept at once (%(default)s)",
+        help="flows kept at once (98304; 1048576 in cic and cic-fixed)",
     )
     add(
         "--tunnels",
@@ -203,7 +202,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         linger=options.linger,
         activity_timeout=options.activity_timeout,
         reorder_window=options.reorder_window,
-        flows_limit=options.flows_limit,
+        flows_limit=options.flows_limit or schema.flows_limit,
         tunnels=_tunnels(options.tunnels),
         ipv4=not options.no_ipv4,
         ipv6=not options.no_ipv6,

@@ -154,7 +154,7 @@ class Settings:
     linger: float = 15.0
     activity_timeout: float = 5.0
     reorder_window: float = 1.0
-    flows_limit: int = 131_072
+    flows_limit: int = 98_304
     tunnels: frozenset[str] = field(default_factory=frozenset)
     ipv4: bool = True
     ipv6: bool = True
@@ -240,13 +240,17 @@ def load() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
-        raise Unbuilt(f"{path}: {error}; build it with: python -m lab.extract.build") from None
+        raise Unbuilt(
+            f"{path}: {error}; build it with: python -m lab.extract.build"
+        ) from None
     _declare(library)
     sizes = (ctypes.c_uint64 * 4)()
     library.weir_sizes(sizes)
     mirrors = [ctypes.sizeof(_Settings), TALLY.itemsize, FLOW.itemsize, CIC_FLOW.itemsize]
     if list(sizes) != mirrors:
-        raise Unbuilt(f"{path}: built from other sources; build it again: python -m lab.extract.build")
+        raise Unbuilt(
+            f"{path}: built from other sources; build it again: python -m lab.extract.build"
+        )
     return library
 
 

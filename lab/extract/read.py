@@ -82,4 +82,4 @@ def read(
 def _ending(source: Source, engine: Engine) -> str:
     if len(source.window()):
         return CUT_OFF if engine.frames() else "neither pcap nor pcapng"
-    return "" if source.size else "empty"
+    return "" if source.position else "empty"

@@ -139,6 +139,7 @@ class Schema:
     seconds: frozenset[str] = frozenset()
     timestamp: str = "TIME"  # a Kind
     defaults: tuple[float, float] = (120.0, 1800.0)  # idle and active timeout
+    flows_limit: int = 98_304  # about 115 MB; the Java versions let nothing go
 
 
 def _same(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -156,9 +157,19 @@ def _dialect_2017() -> tuple[tuple[str, str], ...]:
 
 SCHEMAS: Final = {
     "weir": Schema("weir", _same(COLUMNS)),
-    "cic": Schema("cic", _same(COLUMNS), timestamp="TIME_12H", defaults=(0, 120.0)),
+    "cic": Schema(
+        "cic",
+        _same(COLUMNS),
+        timestamp="TIME_12H",
+        defaults=(0, 120.0),
+        flows_limit=1 << 20,
+    ),
     "cic-fixed": Schema(
-        "cic-fixed", _same(CIC_FIXED), timestamp="TIME_ISO", defaults=(0, 120)
+        "cic-fixed",
+        _same(CIC_FIXED),
+        timestamp="TIME_ISO",
+        defaults=(0, 120.0),
+        flows_limit=1 << 20,
     ),
     "cic2017": Schema("weir", _dialect_2017(), timestamp="TIME_DAY"),
     "cic2018": Schema(

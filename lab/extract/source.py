@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
 import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self, cast
+from typing import IO, Any, Final, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +22,45 @@ BUFFER_BYTES: Final = 1 << 18
 LONGEST_BYTES: Final = (1 << 24) + 8192
 """A packet record may be 16 MiB (native/capture.h); the buffer grows to hold one."""
 
+HEAD_BYTES: Final = 6
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz"}
 
 
 class Unreadable(Exception):
     """The file cannot be read, or not to its end; the text is the reason."""
+
+
+class _Counted(io.RawIOBase):
+    """A file or pipe whose first bytes may be looked at, and whose position is known."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self.size = os.fstat(self._file.fileno()).st_size
+        self.head = b""
+        while len(self.head) < HEAD_BYTES and (more := self._file.read(HEAD_BYTES)):
+            self.head += more
+        self._pending = self.head
+        self.position = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As io.RawIOBase has it."""
+        if self._pending:
+            count = min(len(self._pending), len(buffer))
+            buffer[:count] = self._pending[:count]
+            self._pending = self._pending[count:]
+        else:
+            count = self._file.readinto(buffer) or 0
+        self.position += count
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
 
 
 def _open(raw: IO[bytes], head: bytes) -> IO[bytes]:
@@ -50,14 +85,12 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._raw = path.open("rb", buffering=0)
+            self._raw = _Counted(path)
         except OSError as error:
             raise Unreadable(error.strerror or str(error)) from None
-        self.size = os.fstat(self._raw.fileno()).st_size
-        head = self._raw.read(6) or b""
-        self._raw.seek(0)
-        self._stream = _open(self._raw, head)
-        self._into = cast("Callable[[memoryview], int]", self._stream.readinto)  # type: ignore[attr-defined]
+        self.size = self._raw.size
+        self._stream = _open(cast("IO[bytes]", self._raw), self._raw.head)
+        self._into: Callable[[memoryview], int] = cast("Any", self._stream).readinto
         self._buffer = np.empty(BUFFER_BYTES, np.uint8)
         self._begin = self._end = 0
 
@@ -75,7 +108,7 @@ class Source:
     @property
     def position(self) -> int:
         """Bytes of the file read so far."""
-        return self._raw.tell()
+        return self._raw.position
 
     def window(self) -> npt.NDArray[np.uint8]:
         """What has been read and not dropped."""

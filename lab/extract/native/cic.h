@@ -343,6 +343,20 @@ static void weir_cic_end(struct weir_engine *engine, __u32 number, __u32 index,
 	weir_engine_end(engine, number, index, flow->first_packet, end_packet);
 }
 
+/* Neither version lets go of a flow that nobody touches (R3); memory has an end all the
+ * same. */
+static void weir_cic_relieve(struct weir_engine *engine, __u32 number)
+{
+	struct weir_table *table = &engine->table[number];
+	__u64 limit = weir_table_silent(table);
+
+	for (__u32 i = 0; i < table->made; i++)
+		if (table->seen[i].used && table->seen[i].last_ns <= limit) {
+			weir_cic_end(engine, number, i, engine->number);
+			engine->tally.evicted++;
+		}
+}
+
 /* A new flow that begins with the packet; ends as given, or the packet's own. */
 static struct weir_cic_flow *weir_cic_begin(struct weir_engine *engine,
 					    const struct weir_cic_packet *packet,
@@ -356,10 +370,8 @@ static struct weir_cic_flow *weir_cic_begin(struct weir_engine *engine,
 
 	if (ends)
 		before = *ends;
-	if (table->count >= table->limit) {
-		engine->failed = 1;
-		return 0;
-	}
+	if (table->count >= table->limit)
+		weir_cic_relieve(engine, number);
 	index = weir_table_insert(table, &packet->key, hash,
 				  weir_table_probe(table, &packet->key, hash));
 	if (index < 0) {
@@ -367,6 +379,7 @@ static struct weir_cic_flow *weir_cic_begin(struct weir_engine *engine,
 		return 0;
 	}
 	flow = weir_table_flow(table, index);
+	table->seen[index].last_ns = packet->time_us;
 	flow->protocol = packet->packet.protocol;
 	flow->family = packet->packet.family;
 	flow->icmp_type = flow->icmp_code = -1;
@@ -680,6 +693,7 @@ static void weir_cic_frame(struct weir_engine *engine, const struct weir_frame *
 		__u32 index = (__u32)table->slots[at] - 1;
 
 		flow = weir_table_flow(table, index);
+		table->seen[index].last_ns = packet.time_us;
 		if (weir_cic_fixed(engine))
 			weir_cic_fork(engine, &packet, flow, number, index);
 		else

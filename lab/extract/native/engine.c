@@ -122,30 +122,12 @@ static void weir_table_end(struct weir_engine *engine, __u32 number, __u32 index
 	weir_engine_end(engine, number, index, flow->extra.first_packet, end_packet);
 }
 
-static int weir_compare_seen(const void *a, const void *b)
-{
-	__u64 left = *(const __u64 *)a, right = *(const __u64 *)b;
-
-	return left < right ? -1 : left > right;
-}
-
 /* The table is full: the eighth of its flows that has been silent longest ends now. */
 static void weir_table_relieve(struct weir_engine *engine, __u32 number, __u64 end_packet)
 {
 	struct weir_table *table = &engine->table[number];
-	__u64 *times = malloc(table->count * sizeof(*times)), limit_ns;
-	__u32 count = 0;
+	__u64 limit_ns = weir_table_silent(table);
 
-	if (!times) {
-		engine->failed = 1;
-		return;
-	}
-	for (__u32 i = 0; i < table->made; i++)
-		if (table->seen[i].used)
-			times[count++] = table->seen[i].last_ns;
-	qsort(times, count, sizeof(*times), weir_compare_seen);
-	limit_ns = times[count / 8];
-	free(times);
 	for (__u32 i = 0; i < table->made; i++)
 		if (table->seen[i].used && table->seen[i].last_ns <= limit_ns) {
 			weir_table_end(engine, number, i, WEIR_ENDING_PRESSURE, end_packet);

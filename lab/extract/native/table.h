@@ -206,4 +206,28 @@ static inline void weir_table_release(struct weir_table *table, __u32 index)
 	table->spare[table->spares++] = index;
 }
 
+static int weir_compare_seen(const void *a, const void *b)
+{
+	__u64 left = *(const __u64 *)a, right = *(const __u64 *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* The time before which an eighth of the flows were last seen; 0 without memory. */
+static __u64 weir_table_silent(const struct weir_table *table)
+{
+	__u64 *times = malloc(((size_t)table->count + 1) * sizeof(*times)), limit_ns;
+	__u32 count = 0;
+
+	if (!times)
+		return 0;
+	for (__u32 i = 0; i < table->made; i++)
+		if (table->seen[i].used)
+			times[count++] = table->seen[i].last_ns;
+	qsort(times, count, sizeof(*times), weir_compare_seen);
+	limit_ns = count ? times[count / 8] : 0;
+	free(times);
+	return limit_ns;
+}
+
 #endif

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.extract.columns import table
-from lab.extract.engine import FLOW, Engine, Settings
+from lab.extract.engine import CIC_FLOW, FLOW, Engine, Settings
 from lab.extract.labels import Labels
 from lab.extract.read import Reading, read
 from lab.extract.schemas import SCHEMAS
@@ -21,7 +21,6 @@ from lab.extract.text import Writer
 from tests.lab.extract.frames import Frame, pcap, pcapng
 
 Row = dict[str, str]
-MODES = {"cic": "cic", "cic-fixed": "cic-fixed"}
 
 
 def flows_of(
@@ -32,7 +31,8 @@ def flows_of(
     with Source(path) as source, Engine(settings or Settings()) as engine:
         for flows in read(source, engine, reading):
             pieces.append(flows.view(np.uint8).copy().view(flows.dtype))
-    return np.concatenate(pieces) if pieces else np.empty(0, FLOW), reading.problem
+    empty = np.empty(0, FLOW if engine.own else CIC_FLOW)
+    return np.concatenate([empty, *pieces]), reading.problem
 
 
 def settings_for(schema_name: str, **changes: Any) -> Settings:

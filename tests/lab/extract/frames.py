@@ -209,7 +209,7 @@ def talk(
     dport: int = 80,
     start_ns: int = START_NS,
 ) -> list[Frame]:
-    """A TCP conversation: (seconds, ">" or "<", flags, payload) with true sequence numbers."""
+    """A TCP conversation of (seconds, ">" or "<", flags, payload)."""
     ports = {">": (CLIENT, SERVER, sport, dport), "<": (SERVER, CLIENT, dport, sport)}
     sequence = {">": 1000, "<": 9000}
     out = []

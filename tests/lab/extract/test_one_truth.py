@@ -16,8 +16,22 @@ from lab.extract.engine import Settings
 from tests.bpf.engine import Engine, engine, skb_context
 from tests.lab.extract.flowing import flows_of
 from tests.lab.extract.frames import (
-    ACK, FIN, PSH, START_NS, SYN, Frame, ethernet, icmp, ip, pcap, read_pcap, save, talk, tcp,
-    timestamps, udp,
+    ACK,
+    FIN,
+    PSH,
+    START_NS,
+    SYN,
+    Frame,
+    ethernet,
+    icmp,
+    ip,
+    pcap,
+    read_pcap,
+    save,
+    talk,
+    tcp,
+    timestamps,
+    udp,
 )  # fmt: skip
 from tests.shared_data import find_shared
 

@@ -1,0 +1,162 @@
+"""When flows begin and end: timeouts by packet time, FIN and RST, ports used again, order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lab.extract.engine import ENDINGS
+from tests.lab.extract.flowing import flows, rows
+from tests.lab.extract.frames import (
+    ACK,
+    CLIENT,
+    FIN,
+    RST,
+    SERVER,
+    START_NS,
+    SYN,
+    Frame,
+    ethernet,
+    ip,
+    talk,
+    tcp,
+    udp,
+)  # fmt: skip
+
+OPEN = ((0, ">", SYN, b""), (0.01, "<", SYN | ACK, b""), (0.02, ">", ACK, b""))
+CLOSE = ((1, ">", FIN | ACK, b""), (1.01, "<", FIN | ACK, b""), (1.02, ">", ACK, b""))
+
+
+def ping(seconds: float, sport: int = 1111, way: str = ">") -> Frame:
+    source, destination = (CLIENT, SERVER) if way == ">" else (SERVER, CLIENT)
+    ports = (sport, 53) if way == ">" else (53, sport)
+    body = udp(*ports, b"data")
+    return Frame(
+        START_NS + round(seconds * 1e9), ethernet(ip(source, destination, 17, body))
+    )
+
+
+def counts(frames: list[Frame], **changes: object) -> list[tuple[int, str]]:
+    """Packets and ending of every flow, in the order they are written."""
+    out = flows(frames, **changes)
+    total = out["record"]["volume"]["packets"].sum(axis=(1, 2))
+    return [
+        (int(n), ENDINGS[e]) for n, e in zip(total, out["extra"]["ending"], strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ((0, 119), [2]),
+        ((0, 120), [2]),
+        ((0, 121), [1, 1]),
+        ((0, 100, 200, 321), [3, 1]),
+    ],
+)
+def test_idle_timeout_is_by_packet_time(
+    times: tuple[int, ...], expected: list[int]
+) -> None:
+    assert [n for n, _ in counts([ping(at) for at in times])] == expected
+
+
+def test_a_flow_of_one_packet_ends_by_the_clock_of_others() -> None:
+    frames = [ping(0, 1)] + [ping(at, 2) for at in range(1, 200)]
+    frames += [ping(at / 100, 3) for at in range(20_000, 40_000)]
+    endings = dict(counts(frames))
+    assert endings[1] == "idle"
+
+
+def test_active_timeout_cuts_and_keeps_the_orientation() -> None:
+    frames = [ping(0), *(ping(at, way="<") for at in range(10, 100, 10))]
+    first, second = rows(frames, active_timeout=45)
+    assert (first["Total Fwd Packet"], first["Total Bwd packets"]) == ("1", "4")
+    assert (second["Src IP"], second["Total Fwd Packet"]) == (CLIENT, "0")
+    assert second["Total Bwd packets"] == "5"
+
+
+def test_a_late_acknowledgement_makes_no_new_flow() -> None:
+    late = (3, ">", ACK, b"")
+    assert counts(talk(*OPEN, *CLOSE, late)) == [(7, "end of capture")]
+
+
+def test_after_the_linger_a_packet_is_a_new_flow() -> None:
+    late = (30, ">", ACK, b"")
+    assert counts(talk(*OPEN, *CLOSE, late)) == [(6, "FIN"), (1, "end of capture")]
+
+
+def test_rst_ends_a_flow_after_the_linger() -> None:
+    frames = talk(*OPEN, (1, "<", RST, b""), (2, "<", RST, b""), (40, ">", ACK, b""))
+    assert counts(frames) == [(5, "RST"), (1, "end of capture")]
+
+
+@pytest.mark.parametrize(
+    ("between", "ending"),
+    [(CLOSE, "FIN"), (((1, "<", RST, b""),), "RST"), ((), "port re-use")],
+)
+def test_a_new_syn_on_the_same_ports_is_a_new_flow(
+    between: tuple[tuple[float, str, int, bytes], ...], ending: str
+) -> None:
+    again = Frame(
+        START_NS + 5 * 10**9,
+        ethernet(ip(CLIENT, SERVER, 6, tcp(1111, 80, SYN, seq=777_777))),
+    )
+    frames = [*talk(*OPEN, *between), again]
+    assert counts(frames) == [(3 + len(between), ending), (1, "end of capture")]
+
+
+def test_a_syn_sent_again_is_the_same_flow() -> None:
+    first, *rest = talk(*OPEN)
+    assert counts([first, Frame(first.time_ns + 10**6, first.data), *rest])[0][0] == 4
+
+
+def test_a_simultaneous_open_is_one_flow() -> None:
+    frames = talk((0, ">", SYN, b""), (0.001, "<", SYN, b""), (0.002, ">", SYN | ACK, b""))
+    assert len(counts(frames)) == 1
+
+
+def test_packets_out_of_order_are_put_in_order() -> None:
+    frames = [ping(at / 10) for at in (0, 2, 1, 3)]
+    (row,) = rows(frames)
+    assert (row["Flow IAT Max"], row["Flow IAT Min"]) == ("100000", "100000")
+    out = flows(frames)
+    assert out["extra"]["late"].sum() == 1
+
+
+def test_without_a_window_packets_count_as_they_come() -> None:
+    (row,) = rows([ping(at / 10) for at in (0, 2, 1, 3)], reorder_window=0)
+    assert (row["Flow IAT Max"], row["Flow IAT Min"]) == ("200000", "0")
+
+
+def test_a_clock_that_jumps_back_disturbs_nothing_before_it() -> None:
+    frames = [ping(1000), ping(1001), ping(0), ping(1)]
+    (row,) = rows(frames)
+    assert row["Total Fwd Packet"] == "4"
+    assert row["Flow Duration"] == "1000000"
+
+
+def test_copies_are_counted_and_dropped_on_demand() -> None:
+    frame = Frame(START_NS, ethernet(ip(CLIENT, SERVER, 6, tcp(1, 2, ACK, b"x"), ident=7)))
+    copy = Frame(START_NS + 1000, frame.data)
+    later = Frame(START_NS + 10**9, frame.data)
+    kept, dropped = (
+        flows([frame, copy, later]),
+        flows([frame, copy, later], drop_duplicates=True),
+    )
+    assert kept["extra"]["duplicates"].sum() == dropped["extra"]["duplicates"].sum() == 1
+    assert kept["record"]["volume"]["packets"].sum() == 3
+    assert dropped["record"]["volume"]["packets"].sum() == 2
+
+
+def test_a_full_table_ends_the_longest_silent_and_loses_no_packet() -> None:
+    frames = [ping(at / 1000, port) for at, port in enumerate(range(1, 2001))]
+    out = flows(frames, flows_limit=160)
+    assert out["record"]["volume"]["packets"].sum() == 2000
+    assert (out["extra"]["ending"] == ENDINGS.index("pressure")).any()
+
+
+def test_flows_come_in_the_order_they_end() -> None:
+    out = flows([ping(at, at % 7 + 1) for at in range(0, 4000, 150)])
+    firsts = out["extra"]["first_packet"]
+    assert (np.diff(out["extra"]["end_packet"].astype(float)) >= 0).all()
+    assert len(set(firsts.tolist())) == len(firsts)
