@@ -198,8 +198,8 @@ static __always_inline int parse_skb(struct __sk_buff *skb, struct weir_packet *
 	struct weir_cursor_bytes cursor = {(void *)(long)skb->data,
 					   (void *)(long)skb->data_end};
 
-	if (skb->vlan_present)
-		packet->vlan = skb->vlan_tci & 0x0fff;
+	/* Without a branch, which the verifier would follow through all of the parser. */
+	packet->vlan = (skb->vlan_tci & 0x0fff) * skb->vlan_present;
 	return weir_parse(&cursor, packet, skb->len, layer3);
 }
 
@@ -223,8 +223,8 @@ static __always_inline void measure_skb(struct __sk_buff *skb,
 		else
 			sight->volume.bytes += (__u64)(segments - 1) * packet->header_bytes;
 	}
-	if (skb->vlan_present)
-		sight->volume.bytes += sizeof(struct weir_tag) * sight->volume.packets;
+	sight->volume.bytes +=
+		sizeof(struct weir_tag) * sight->volume.packets * skb->vlan_present;
 }
 
 /* Bring the headers of a frame with a short linear part within reach; 0 if that helped. */
