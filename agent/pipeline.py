@@ -52,6 +52,9 @@ class Watch(Protocol):
     def left(self) -> list[int]:
         """Slots whose interface is gone."""
 
+    def silent(self, seen: Array) -> list[str]:
+        """Hooks that see nothing of what their interface carries."""
+
     def free(self, slot: int) -> None:
         """Give a slot back."""
 
@@ -91,6 +94,7 @@ class Pipeline:
     next_walk_ns: int = 0
     next_batch_ns: int = 0
     walked_ns: int = 0  # unix time of the last walk
+    silent: list[str] = field(default_factory=list)
     leaving: dict[int, int] = field(default_factory=dict)  # slot: batch with its last word
 
     def step(self, tick: Tick) -> Outputs:
@@ -105,6 +109,7 @@ class Pipeline:
             self.next_walk_ns = tick.now_ns + self.settings.walk_ns
             self._walk(tick)
             self.walked_ns = tick.now_ns + tick.unix_offset_ns
+            self.silent = self.watch.silent(self.counters.seen)
         else:
             self._count()
         if batch_due or (self.pending is None and self._ring_is_low()):

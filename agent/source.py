@@ -76,7 +76,11 @@ class DaemonSource:
         )
 
     def _problems(self) -> tuple[str, ...]:
-        found = [*self.session.watch.failures(), *self.session.pinned.notes]
+        found = [
+            *self.session.watch.failures(),
+            *self.pipeline.silent,
+            *self.session.pinned.notes,
+        ]
         if self.refused:
             found.append(self.refused)
         return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -24,10 +24,14 @@ from agent.capture.links import Link, Links, matching
 from agent.capture.loader.attach import Attached, Wanted, attach, detach
 from agent.capture.loader.kernel import Kernel
 from agent.capture.loader.pins import CaptureError, Pinned
-from agent.records import Interface
+from agent.records import HOOKS, Interface
 
 RETRY_TICKS: Final = 10
 """Ticks until an interface that refused is tried again."""
+
+
+SILENT_FRAMES: Final = 100
+"""Frames that an interface carries before a hook that saw none is suspect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Watch:
         for slot, held in self._slots.items():
             found = present.pop((held.link.name, held.link.ifindex), None)
             if found is not None and not held.left:
-                held.link = found
+                held.link = replace(found, statistics=held.link.statistics)
             elif found is None and not held.left:
                 notes += self._leave(slot)
         for link in present.values():
@@ -212,6 +216,30 @@ class Watch:
             )
             for slot, held in sorted(self._slots.items())
         )
+
+    def silent(self, seen: npt.NDArray[np.uint64]) -> list[str]:
+        """Hooks that are attached and yet see nothing of what the interface carries.
+
+        seen: uint64 (SLOTS, HOOKS, 3). An attachment can succeed and never run: another
+        program may take every packet before it.
+        """
+        quiet = {
+            held.link.ifindex: (slot, held)
+            for slot, held in self._slots.items()
+            if not held.left and not seen[slot, :, 0].all()
+        }
+        notes = []
+        for ifindex, counts in self.links.statistics(list(quiet)).items():
+            slot, held = quiet[ifindex]
+            grown = counts[:, 0] - held.link.statistics[:, 0]
+            for hook, name in enumerate(HOOKS):
+                if not seen[slot, hook, 0] and grown[hook] > SILENT_FRAMES:
+                    notes.append(
+                        f"{held.link.name}: the {name} hook sees nothing of "
+                        f"{int(grown[hook])} frames; look for programs before it: "
+                        f"bpftool net show dev {held.link.name}"
+                    )
+        return notes
 
     def failures(self) -> list[str]:
         """Why interfaces that should be watched are not."""

@@ -8,6 +8,9 @@ import pytest
 
 from tests.support import foreign
 from tests.support.agents import Agent
+from tests.support.mix import mixed
+from tests.support.namespaces import wait_until
+from tests.support.sending import Sender, pack
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
@@ -59,3 +62,22 @@ def test_a_bare_interface_is_bare_again(quiet_pair, tmp_path, tc):
         agent.remove()
     assert foreign.everything(right, "right0") == before
     assert not agent.pins.exists()
+
+
+def test_a_hook_that_never_runs_is_told(quiet_pair, tmp_path):
+    left, right = quiet_pair
+    capture = {"interfaces": ["right0"], "xdp": "off", "tc": "clsact"}
+    agent = Agent(right, tmp_path, capture=capture)
+    try:
+        agent.start()
+        # Whoever comes first on TCX and answers OK hides every clsact filter.
+        fd = foreign.program("greedy", verdict=0)
+        links = foreign.tcx(right, "right0", fd)
+        packed = pack([frame for frame, _ in mixed(2, 500)])
+        with Sender(left, "left0") as sender:
+            sender.send_packed(packed)
+        wait_until("it is told", lambda: "sees nothing" in str(agent.status()["problems"]))
+        for link in (*links, fd):
+            os.close(link)
+    finally:
+        agent.remove()

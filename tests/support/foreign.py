@@ -12,14 +12,19 @@ from agent.capture.loader import bpf
 from tests.support.namespaces import Namespace
 
 SCHED_CLS = 3
-_INSTRUCTIONS = struct.pack("<BBhi", 0xB7, 0, 0, -1) + struct.pack("<BBhi", 0x95, 0, 0, 0)
 
 
-def program(name: str) -> int:
-    """Fd of a tc program that returns TC_ACT_UNSPEC: everything goes on."""
+def _returning(verdict: int) -> bytes:
+    move, leave = 0xB7, 0x95
+    return struct.pack("<BBhi", move, 0, 0, verdict) + struct.pack("<BBhi", leave, 0, 0, 0)
+
+
+def program(name: str, verdict: int = -1) -> int:
+    """Fd of a tc program that returns a verdict; TC_ACT_UNSPEC: everything goes on."""
     load = bpf.library().bpf_prog_load
-    buffer = ctypes.create_string_buffer(_INSTRUCTIONS)
-    count = ctypes.c_size_t(len(_INSTRUCTIONS) // 8)
+    code = _returning(verdict)
+    buffer = ctypes.create_string_buffer(code)
+    count = ctypes.c_size_t(len(code) // 8)
     return bpf.checked(
         load(SCHED_CLS, name.encode(), b"GPL", buffer, count, None), "foreign program"
     )
