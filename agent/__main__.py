@@ -13,11 +13,11 @@ from agent import assemble, daemon, farewell, logs
 from agent.capture.loader.pins import CaptureError
 from agent.capture.session import back_end
 from agent.config import SETTINGS, Config, load
-from agent.settings import ConfigError
 from agent.ship.door import DoorError
 from agent.ship.spool import SpoolError
 from agent.status.client import AgentError, NotRunning
 from agent.status.server import ServeError
+from wire.settings import ConfigError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

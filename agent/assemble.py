@@ -23,8 +23,8 @@ from agent.flows.expiry import Timeouts
 from agent.flows.table import Known
 from agent.pipeline import Pipeline, Settings
 from agent.records import Array
-from agent.settings import ConfigError
 from agent.sketch.store import Origin, Settings as StoreSettings
+from wire.settings import ConfigError
 
 SECOND_NS: Final = 1_000_000_000
 CLOSE_CHUNK: Final = 1024

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import re
+import ipaddress
 import socket
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from agent.settings import (
+from wire.settings import (
+    Check,
     ConfigError,
     File,
     absolute,
@@ -20,13 +22,10 @@ from agent.settings import (
     each,
     example as example_section,
     key,
-    link_name,
     matching,
-    network,
     one_of,
+    overrides,
     rows,
-    time_zone,
-    web_address,
 )
 
 DEFAULT_PATH: Final = Path("/etc/weir/agent.toml")
@@ -36,8 +35,6 @@ PASSED_THROUGH: Final = ("qos", "forecast")
 
 _SECTIONS: Final = ("agent", "capture", *PASSED_THROUGH)
 _FOREIGN: Final = ("collector",)  # One file may configure both daemons.
-# What Kubernetes puts into every container when a service is named weir-agent.
-_KUBERNETES: Final = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?")
 
 _PREFACE: Final = """\
 # Settings of weir-agent and weir-collector, each with its default: a file needs only what
@@ -51,6 +48,29 @@ _PREFACE: Final = """\
 """
 
 
+def _is_network(value: str) -> bool:
+    try:
+        return bool(ipaddress.ip_network(value))
+    except ValueError:
+        return False
+
+
+def _is_time_zone(value: str) -> bool:
+    try:
+        return value == "local" or bool(zoneinfo.ZoneInfo(value).key)
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+
+
+_NETWORK: Final = Check("address ranges like 192.168.0.0/16", _is_network)
+_TIME_ZONE: Final = Check("local or a name like Europe/Berlin", _is_time_zone)
+_WEB_ADDRESS: Final = matching(
+    r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?",
+    "http:// or https:// addresses without user, query or trailing slash",
+)
+_LINK_NAME: Final = matching(r"[^\s/]{1,64}", "a name or glob like eth0 or wan*")
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """[agent]: who this is, where it reports, what it keeps."""
@@ -61,7 +81,7 @@ class Agent:
     )  # fmt: skip
     backend_url: tuple[str, ...] = key(
         (), "collectors, the first one preferred; none: keep everything here",
-        each(web_address),
+        each(_WEB_ADDRESS),
     )  # fmt: skip
     token: str = key("", "secret for the collector; prefer token_file", secret=True)
     token_file: str = key("", "file that holds that secret", absolute_or_empty)
@@ -101,9 +121,9 @@ class Agent:
     local_networks: tuple[str, ...] = key(
         ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
          "fc00::/7", "fe80::/10"),
-        "addresses that are endpoints of this site; all others are peers", each(network),
+        "addresses that are endpoints of this site; all others are peers", each(_NETWORK),
     )  # fmt: skip
-    timezone: str = key("local", "zone that active hours are counted in", time_zone)
+    timezone: str = key("local", "zone that active hours are counted in", _TIME_ZONE)
     api_host: str = key("", "address of the HTTP API; empty: only the Unix socket")
     api_port: int = key(8080, "port of the HTTP API", between(1, 65535))
     api_token_file: str = key("", "file with the secret for the API", absolute_or_empty)
@@ -117,7 +137,7 @@ class Agent:
 class InterfaceOverride:
     """[[capture.interface]]: what differs for the interfaces of this name or glob."""
 
-    name: str = key("", "name or glob", link_name)
+    name: str = key("", "name or glob", _LINK_NAME)
     ipv4: bool = key(True, "count IPv4")
     ipv6: bool = key(True, "count IPv6")
     bidirectional: bool = key(True, "both directions in one flow")
@@ -128,7 +148,7 @@ class Capture:
     """[capture]: what is counted and how."""
 
     interfaces: tuple[str, ...] = key(
-        (), 'names or globs, such as "eth0" or "wan*"', each(link_name)
+        (), 'names or globs, such as "eth0" or "wan*"', each(_LINK_NAME)
     )
     loader: str = key(
         "auto",
@@ -197,12 +217,7 @@ def load(
     Raises ConfigError.
     """
     values, interface, passed = _from_file(path)
-    for variable, text in environment.items():
-        name = variable.removeprefix(ENVIRONMENT_PREFIX)
-        if name != variable and not _KUBERNETES.fullmatch(name):
-            values[name.lower()] = _from_text(name.lower(), text, variable)
-    for name, text in flags.items():
-        values[name] = _from_text(name, text, "--" + name.replace("_", "-"))
+    values |= overrides(_BY_NAME, ENVIRONMENT_PREFIX, environment, flags)
     by_section = {
         section: {n: v for n, v in values.items() if _BY_NAME[n].section == section}
         for section in ("agent", "capture")
@@ -238,7 +253,11 @@ def _from_file(
         path = DEFAULT_PATH
     if path is None:
         return {}, (), {}
-    file = File(path)
+    try:
+        file = File(path, path.read_bytes())
+    except OSError as error:
+        reason = f"{error.strerror or error}: name a readable file with -c"
+        raise ConfigError(f"{path}: {reason}") from None
     tables = file.tables(_SECTIONS, _FOREIGN)
     capture = tables.get("capture", {})
     interface = _overrides(file, capture.pop("interface", []))
@@ -265,14 +284,6 @@ def _overrides(file: File, tables: object) -> tuple[InterfaceOverride, ...]:
             reason = f"ipv4 and ipv6 are both off for {override.name!r}: leave one on"
             raise file.error(section, "ipv6", reason)
     return tuple(found)
-
-
-def _from_text(name: str, text: str, where: str) -> Any:
-    """Turn the text of a flag or variable into the setting's type. Raises ConfigError."""
-    row = _BY_NAME.get(name)
-    if row is None:
-        raise ConfigError(f"{where}: unknown setting: see config.toml.example")
-    return row.from_text(text, where)
 
 
 def _check_together(agent: Agent) -> None:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from collector import daemon
-from collector.config import FIELDS, Config, ConfigError, load
+from collector.config import FIELDS, Config, load
 from collector.ingest.journal import JournalError
 from collector.records import StateError
 from collector.state.control import Control
 from collector.state.folder import Hold, pack, unpack
 from collector.state.users import UserError
 from collector.store.answers import StoreError
+from wire.settings import ConfigError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +96,7 @@ def settings(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
     for name, field in FIELDS.items():
         group.add_argument(
             "--" + name.replace("_", "-"), dest=f"set_{name}", metavar="VALUE",
-            help=field.metadata["text"].replace("%", "%%"),
+            help=field.text.replace("%", "%%"),
         )  # fmt: skip
     return one
 

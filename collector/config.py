@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
-import re
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import tomli
+from wire.settings import (
+    Check,
+    ConfigError,
+    File,
+    between,
+    example as example_section,
+    key,
+    one_of,
+    overrides,
+    rows,
+)
 
 SECTION: Final = "collector"
 ENVIRONMENT_PREFIX: Final = "WEIR_COLLECTOR_"
 DEFAULT_PATH: Final = Path("/etc/weir/collector.toml")
 
-SECTIONS: Final = ("agent", "capture", "qos", "forecast", SECTION)
+FOREIGN: Final = ("agent", "capture", "qos", "forecast")
 """One file may configure both daemons."""
-# What Kubernetes puts into every container when a service is named weir-collector.
-KUBERNETES: Final = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?")
-
-
-class ConfigError(Exception):
-    """One line for the operator: where, which key, why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What a value must be, in words and as a test."""
-
-    must_be: str
-    holds: Callable[[Any], bool]
-
-
-def between(low: float, high: float) -> Check:
-    """Accept numbers from low to high, both included."""
-    return Check(f"between {low:g} and {high:g}", lambda value: low <= value <= high)
-
-
-def one_of(*choices: str) -> Check:
-    """Accept the named words only."""
-    return Check(f"one of {', '.join(choices)}", lambda value: value in choices)
-
 
 WEB_ADDRESS: Final = Check(
     "empty or an http:// or https:// address without a trailing slash",
@@ -55,11 +37,6 @@ IDENTIFIER: Final = Check(
     "letters, digits and underscores",
     lambda value: value.isascii() and (value == "" or value.isidentifier()),
 )
-
-
-def key(default: Any, text: str, check: Check | None = None) -> Any:
-    """Declare one setting: default, a sentence for the operator and an optional check."""
-    return dataclasses.field(default=default, metadata={"text": text, "check": check})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +61,9 @@ class Config:
     store_database: str = key("weir", "database in the store", IDENTIFIER)
     store_cluster: str = key("", "ClickHouse cluster name; empty: one server", IDENTIFIER)
     store_user: str = key("default", "user at the ClickHouse server")
-    store_password: str = key("", "password there; prefer the environment variable")
+    store_password: str = key(
+        "", "password there; prefer the environment variable", secret=True
+    )
     retention_days: int = key(
         30, "days that totals and endpoints are kept", between(1, 3650)
     )
@@ -98,7 +77,7 @@ class Config:
     body_max_mb: int = key(8, "largest request body", between(1, 256))
     decoded_max_mb: int = key(64, "largest body after decompression", between(1, 1024))
     request_rate: float = key(
-        100.0, "requests a second that one client may make", between(1, 1e6)
+        100.0, "requests a second that one client may make", between(1, 1_000_000)
     )
     agent_timeout: float = key(
         180.0, "seconds of silence until an agent is offline", between(1, 86400)
@@ -109,7 +88,8 @@ class Config:
     log_format: str = key("text", "text or json", one_of("text", "json"))
 
 
-FIELDS: Final = {field.name: field for field in dataclasses.fields(Config)}
+FIELDS: Final = {row.name: row for row in rows(SECTION, Config)}
+"""The table of settings, by name."""
 
 
 def load(
@@ -122,106 +102,32 @@ def load(
     path None means DEFAULT_PATH where it exists. flags maps key to the text given.
     Raises ConfigError.
     """
-    values: dict[str, Any] = {}
-    if path is None and DEFAULT_PATH.exists():
-        path = DEFAULT_PATH
-    if path is not None:
-        text, section = read_toml(path)
-        for name, value in section.items():
-            where = f"{path}:{line_of(text, name)}: [{SECTION}] {name}"
-            values[name] = check_typed(name, value, where)
-    for variable, text in environment.items():
-        name = variable.removeprefix(ENVIRONMENT_PREFIX)
-        if name != variable and not KUBERNETES.fullmatch(name):
-            values[name.lower()] = parse_text(name.lower(), text, variable)
-    for name, text in flags.items():
-        values[name] = parse_text(name, text, "--" + name.replace("_", "-"))
+    values = from_file(path)
+    values |= overrides(FIELDS, ENVIRONMENT_PREFIX, environment, flags)
     config = Config(**values)
     check_together(config)
     return config
 
 
-def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return a TOML file's text and the collector's section of it. Raises ConfigError."""
+def from_file(path: Path | None) -> dict[str, Any]:
+    """Return the collector's section of a file, where there is one. Raises ConfigError."""
+    if path is None and DEFAULT_PATH.exists():
+        path = DEFAULT_PATH
+    if path is None:
+        return {}
     try:
-        text = path.read_text(encoding="utf-8")
-        document = tomli.loads(text)
+        file = File(path, path.read_bytes())
     except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}: give a readable file with -c"
-        ) from error
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    for name in document:
-        if name not in SECTIONS:
-            where = f"{path}:{line_of(text, name)}: {name}"
-            raise ConfigError(f"{where}: unknown section: use one of {', '.join(SECTIONS)}")
-    section = document.get(SECTION, {})
-    if not isinstance(section, dict):
-        raise ConfigError(f"{path}: {SECTION} must be a table: write [{SECTION}]")
-    return text, section
-
-
-def line_of(text: str, name: str) -> int:
-    """Return the line of a key in the collector's section, or of a section's heading."""
-    is_inside = False
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split("#")[0]
-        heading = words.strip().strip("[]").strip()
-        if words.lstrip().startswith("["):
-            is_inside = heading == SECTION
-            if heading == name:
-                return number
-        elif is_inside and words.split("=")[0].strip().strip("\"'") == name:
-            return number
-    return 1
+        reason = f"{error.strerror or error}: give a readable file with -c"
+        raise ConfigError(f"{path}: {reason}") from error
+    tables = file.tables((SECTION,), FOREIGN)
+    return file.values(tuple(FIELDS.values()), SECTION, tables.get(SECTION, {}))
 
 
 def example() -> str:
     """Return the collector's part of config.toml.example."""
-    blocks = [f"# The collector: what it listens on, stores and shows.\n[{SECTION}]\n"]
-    for name, field in FIELDS.items():
-        check: Check | None = field.metadata["check"]
-        text: str = field.metadata["text"]
-        about = text[0].upper() + text[1:] + (f" ({check.must_be})." if check else ".")
-        about = textwrap.fill(about, 90, initial_indent="# ", subsequent_indent="# ")
-        blocks.append(f"{about}\n{name} = {toml_of(field.default)}\n")
-    return "\n".join(blocks)
-
-
-def toml_of(value: Any) -> str:
-    """Return a default as TOML."""
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def check_typed(name: str, value: Any, where: str) -> Any:
-    """Return value when its type and range suit key name. Raises ConfigError."""
-    field = FIELDS.get(name)
-    if field is None:
-        raise ConfigError(f"{where}: unknown key: see config.toml.example")
-    wanted = type(field.default)
-    if wanted is float and type(value) is int:
-        value = float(value)
-    if type(value) is not wanted:
-        raise ConfigError(f"{where}: must be {wanted.__name__}, not {value!r}")
-    check: Check | None = field.metadata["check"]
-    if check and not check.holds(value):
-        raise ConfigError(f"{where}: must be {check.must_be}, not {value!r}")
-    return value
-
-
-def parse_text(name: str, text: str, where: str) -> Any:
-    """Turn the text of a flag or variable into the key's type. Raises ConfigError."""
-    field = FIELDS.get(name)
-    if field is None:
-        raise ConfigError(f"{where}: unknown setting: see config.toml.example")
-    value: Any = text
-    try:
-        if isinstance(field.default, (int, float)):
-            value = type(field.default)(text)
-    except ValueError:
-        raise ConfigError(f"{where}: must be a number, not {text!r}") from None
-    return check_typed(name, value, where)
+    about = "The collector: what it listens on, stores and shows."
+    return example_section(f"[{SECTION}]", about, tuple(FIELDS.values()))
 
 
 def check_together(config: Config) -> None:

@@ -17,13 +17,14 @@ from typing import Final
 from aiohttp import web
 
 from collector.assemble import MEGABYTE, Assembly, Clocks
-from collector.config import Config, ConfigError
+from collector.config import Config
 from collector.records import StateError
 from collector.state.folder import Hold
 from collector.store.answers import StoreError
 from collector.store.cluster import Cluster
 from collector.store.embedded import Embedded
 from collector.store.store import Door
+from wire.settings import ConfigError
 
 LOG: Final = logging.getLogger("collector")
 DRAIN_SECONDS: Final = 10.0

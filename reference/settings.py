@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from agent.config import OVERRIDES, SETTINGS
 from agent.qos import section as qos
-from agent.settings import Setting
 from collector.config import FIELDS
 from reference.text import NOTE, cell, code, sentence, table
+from wire.settings import Setting
 
 HEAD: Final = f"""{NOTE}
 
@@ -58,7 +58,11 @@ def page() -> str:
             OVERRIDES,
         ),
         _qos(),
-        _collector(),
+        _section(
+            "collector",
+            "What the collector listens on, stores and shows.",
+            FIELDS.values(),
+        ),
     )
     return "\n".join(parts)
 
@@ -109,20 +113,6 @@ RULE: Final = {
     "dscp": "code point of its packets, 0 to 63; left out: the profile's",
     "enabled": "whether it applies; false: as if it were not written",
 }
-
-
-def _collector() -> str:
-    rows = [
-        (
-            code(name),
-            code(_toml(field.default)),
-            _meaning(field.metadata["text"], field.metadata["check"]),
-        )
-        for name, field in FIELDS.items()
-    ]
-    heads = ("key", "default", "meaning")
-    about = "What the collector listens on, stores and shows."
-    return f"## [collector]\n\n{about}\n\n{table(heads, rows)}"
 
 
 def _meaning(text: str, check: Any) -> str:

@@ -8,7 +8,7 @@ import pytest
 import tomli
 
 from agent.config import OVERRIDES, SETTINGS, Config, InterfaceOverride, example, load
-from agent.settings import ConfigError
+from wire.settings import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "config.toml.example"
 

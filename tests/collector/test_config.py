@@ -41,8 +41,8 @@ def test_every_key_can_be_set_by_variable():
     ("text", "reason"),
     [
         ("[collector]\n\nagent_prt = 1", "c.toml:3: [collector] agent_prt: unknown key"),
-        ("[collector]\nagent_port = '1'", "agent_port: must be int, not '1'"),
-        ("[collector]\nagent_port = true", "agent_port: must be int, not True"),
+        ("[collector]\nagent_port = '1'", "agent_port: must be a whole number, not '1'"),
+        ("[collector]\nagent_port = true", "agent_port: must be a whole number, not True"),
         ("[collector]\nagent_port = 70000", "must be between 0 and 65535, not 70000"),
         (
             "[agent]\nx=1\n[collector]\nauth = 'no'",
@@ -70,9 +70,9 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, text: str, reason: st
     ("environment", "flags", "reason"),
     [
         ({"WEIR_COLLECTOR_PROT": "1"}, {}, "WEIR_COLLECTOR_PROT: unknown setting"),
-        ({"WEIR_COLLECTOR_AGENT_PORT": "x"}, {}, "must be a number, not 'x'"),
+        ({"WEIR_COLLECTOR_AGENT_PORT": "x"}, {}, "must be a whole number, not 'x'"),
         ({}, {"agent_port": "-1"}, "--agent-port: must be between"),
-        ({}, {"session_hours": "nan"}, "--session-hours: must be between"),
+        ({}, {"session_hours": "nan"}, "--session-hours: must be a number, not nan"),
     ],
 )
 def test_bad_variables_and_flags_are_refused(environment, flags, reason):

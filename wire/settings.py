@@ -1,13 +1,14 @@
-"""How a setting is declared, checked, and read from TOML or from text."""
+"""How a setting is declared, checked, and read from TOML or from text; for both daemons.
+
+Files are read by the caller: this module takes their bytes.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import math
 import re
 import textwrap
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,8 @@ _NOUNS: Final[Mapping[type, str]] = {
     float: "a number",
     tuple: "a list of texts",
 }
+# What Kubernetes puts into every container when a service is named weir-agent.
+_KUBERNETES: Final = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?")
 _HEADING: Final = re.compile(r"\s*\[+\s*([\w.\"' -]+?)\s*\]")
 _ASSIGNMENT: Final = re.compile(r"\s*[\"']?([\w.-]+)[\"']?\s*=")
 
@@ -64,29 +67,8 @@ def each(check: Check) -> Check:
     return Check(check.must_be, lambda values: all(map(check.accepts, values)))
 
 
-def _is_network(value: str) -> bool:
-    try:
-        return bool(ipaddress.ip_network(value))
-    except ValueError:
-        return False
-
-
-def _is_time_zone(value: str) -> bool:
-    try:
-        return value == "local" or bool(zoneinfo.ZoneInfo(value).key)
-    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        return False
-
-
-network: Final = Check("address ranges like 192.168.0.0/16", _is_network)
-time_zone: Final = Check("local or a name like Europe/Berlin", _is_time_zone)
 absolute: Final = matching(r"/[^\0]*", "an absolute path")
 absolute_or_empty: Final = matching(r"(/[^\0]*)?", "empty or an absolute path")
-web_address: Final = matching(
-    r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?",
-    "http:// or https:// addresses without user, query or trailing slash",
-)
-link_name: Final = matching(r"[^\s/]{1,64}", "a name or glob like eth0 or wan*")
 
 
 def key(
@@ -160,6 +142,31 @@ def rows(section: str, room: type) -> Iterator[Setting]:
             yield Setting(section, row.name, row.default, **row.metadata)
 
 
+def overrides(
+    settings: Mapping[str, Setting],
+    prefix: str,
+    environment: Mapping[str, str],
+    flags: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what variables and flags say; a flag wins over a variable.
+
+    settings: by name. prefix: of the variables. flags: texts by name. Raises ConfigError.
+    """
+    texts = [
+        (name.lower(), text, variable)
+        for variable, text in environment.items()
+        if (name := variable.removeprefix(prefix)) != variable
+        and not _KUBERNETES.fullmatch(name)
+    ]
+    texts += [(name, text, f"--{name.replace('_', '-')}") for name, text in flags.items()]
+    values = {}
+    for name, text, where in texts:
+        if name not in settings:
+            raise ConfigError(f"{where}: unknown setting: see config.toml.example")
+        values[name] = settings[name].from_text(text, where)
+    return values
+
+
 def example(heading: str, about: str, settings: Sequence[Setting], lead: str = "") -> str:
     """Return a section as TOML that says what each setting means, and its default.
 
@@ -188,8 +195,9 @@ def _toml(value: Any) -> str:
 class File:
     """One TOML file on its way to values, so that errors can name its lines."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes) -> None:
         self._path = path
+        self._content = content
         self._text = ""
 
     def tables(self, known: Sequence[str], foreign: Sequence[str]) -> dict[str, Any]:
@@ -198,11 +206,8 @@ class File:
         Raises ConfigError, also for any other section.
         """
         try:
-            self._text = self._path.read_text(encoding="utf-8")
+            self._text = self._content.decode()
             document = tomli.loads(self._text)
-        except OSError as error:
-            reason = f"{error.strerror or error}: name a readable file with -c"
-            raise ConfigError(f"{self._path}: {reason}") from None
         except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{self._path}: not valid TOML: {error}") from None
         for section, table in document.items():
