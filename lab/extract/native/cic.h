@@ -92,7 +92,7 @@ struct weir_cic_flow {
 
 struct weir_cic_packet {
 	struct weir_packet packet;
-	struct weir_key key;
+	struct weir_key key __attribute__((aligned(8)));
 	__s64 time_us;
 	__u32 acknowledgement;
 	__u32 header_bytes;

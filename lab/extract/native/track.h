@@ -46,7 +46,7 @@ struct weir_item {
 	__u32 sameness; /* equal for copies of one packet */
 	__u8 from_low;
 	__u8 late;
-	struct weir_key key;
+	struct weir_key key __attribute__((aligned(8))); /* compared by words */
 	struct weir_packet packet;
 };
 

@@ -174,7 +174,8 @@ def test_damaged_bytes_never_crash(tmp_path: Path) -> None:
 
 
 VARIANTS = (
-    "be", "modpcap", "ns", "null", "pppoe", "qinq", "raw", "sll", "sll2", "snap96", "vlan-none",
+    "be", "modpcap", "ns", "null", "pppoe", "qinq", "raw", "sll", "sll2", "snap96",
+    "vlan-none",
 )  # fmt: skip
 
 

@@ -232,20 +232,23 @@ def test_any_number_of_jobs_gives_the_same_bytes(tmp_path: Path, schema: str) ->
 def test_stopping_inside_a_file(tmp_path: Path, cut: signal.Signals) -> None:
     path = tmp_path / "pipe.pcap"
     os.mkfifo(path)
-    words = [sys.executable, "-m", "lab", "flows", path, "--out", tmp_path / "out", "--progress", "json", "--idle-timeout", "0.001"]  # fmt: skip
-    with subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.PIPE) as child:
-        with path.open("wb", buffering=0) as pipe:
-            pipe.write(traffic(60_000, 200))
-            part = tmp_path / "out" / "pipe.pcap_Flow.csv.part"
-            until = time.monotonic() + 20
-            while time.monotonic() < until and not (
-                part.exists() and part.stat().st_size > 9000
-            ):
-                time.sleep(0.02)
-            begun = time.monotonic()
-            child.send_signal(cut)
-            status = child.wait(10)
-            took = time.monotonic() - begun
+    words = [sys.executable, "-m", "lab", "flows", path, "--out", tmp_path / "out"]
+    words += ["--progress", "json", "--idle-timeout", "0.001"]
+    part = tmp_path / "out" / "pipe.pcap_Flow.csv.part"
+    with (
+        subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.PIPE) as child,
+        path.open("wb", buffering=0) as pipe,
+    ):
+        pipe.write(traffic(60_000, 200))
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not (
+            part.exists() and part.stat().st_size > 9000
+        ):
+            time.sleep(0.02)
+        begun = time.monotonic()
+        child.send_signal(cut)
+        status = child.wait(10)
+        took = time.monotonic() - begun
     assert took < 1
     assert status == (130 if cut == signal.SIGINT else -signal.SIGKILL)
     assert not part.with_suffix("").exists()

@@ -1,4 +1,4 @@
-"""When flows begin and end: timeouts by packet time, FIN and RST, ports used again, order."""
+"""When flows begin and end: by packet time, by FIN and RST, by ports used again."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ ORACLES = {
     "cic": ("cicflowmeter-ahlashkari", 0.99),
     "cic-fixed": ("cicflowmeter-GintsEngelen", 0.995),
 }
-FOLDERS = ("ndpi-labelled", "formats", "crafted")
+# One name is in two folders; the oracle read the one of formats.
+FOLDERS = ("formats", "crafted", "ndpi-labelled")
 ENDING = "_Flow.csv"
 
 
