@@ -1,9 +1,9 @@
 """Nanoseconds a packet of the loaded programs: one JSON object a line. Needs root.
 
-Against benchmarks/peer.bpf.c, the least a flow counter can do, in the same run. Hot: one flow.
-Random: 65,536 flows in an order no prefetcher knows, by way of a program that renumbers the
-frame and calls the measured one; that program's own cost is taken off. Best of several runs.
-Goal: ratio 1.5.
+Against benchmarks/peer.bpf.c, the least a flow counter can do, in the same run. Hot: one
+flow. Random: 65,536 flows in an order no prefetcher knows, by way of a program that
+renumbers the frame and calls the measured one; its own cost is taken off. Best of several
+runs. Goal: ratio 1.5.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import subprocess
@@ -15,7 +14,6 @@ import pytest
 
 from agent.capture import layout
 from agent.capture.loader import bcc, libbpf, pins
-from agent.capture.loader.btf import Types
 from agent.capture.loader.libbpf import Refused
 from tests.shared_data import REPOSITORY
 
@@ -64,22 +62,6 @@ def test_linking_puts_fds_and_the_callback_in() -> None:
     assert found["immediate"][2] == 2  # from the next instruction to the callback
     assert found["code"][5] == 0xBF  # the key moves to the first argument
     assert len(found) == 7
-
-
-def test_types_hold_the_lock_where_the_record_has_it(tmp_path: Path) -> None:
-    types = Types()
-    types.structure("weir_record", layout.RECORD)
-    path = tmp_path / "record.btf"
-    path.write_bytes(types.blob())
-    dump = ["bpftool", "-j", "btf", "dump", "file", str(path)]
-    done = subprocess.run(dump, capture_output=True, check=True)
-    found = {t["name"]: t for t in json.loads(done.stdout)["types"] if t.get("name")}
-    record = found["weir_record"]
-    members = {m["name"]: m["bits_offset"] // 8 for m in record["members"]}
-    assert record["size"] == layout.RECORD.itemsize
-    offsets = {name: entry[1] for name, entry in (layout.RECORD.fields or {}).items()}
-    assert members == offsets
-    assert found["bpf_spin_lock"]["size"] == 4
 
 
 def test_identity_follows_the_source(copy: Path) -> None:
