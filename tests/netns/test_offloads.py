@@ -78,7 +78,8 @@ def test_segments_on_the_wire_are_what_is_counted(
     # 1448 or 1428 bytes of payload fill a segment; acknowledgements carry none.
     header = 66 if family == socket.AF_INET else 86
     payload = sent["tx", "seen", "bytes"] - header * sent["tx", "seen", "packets"]
-    assert abs(payload - BYTES) < 2000
+    # What was sent twice crossed the wire twice.
+    assert BYTES - 2000 < payload < BYTES * 1.02
     assert sent["tx", "seen", "packets"] >= BYTES // (1514 - header)
     merged = sent["tx", "seen", "packets"] / sent["tx", "seen", "frames"]
     assert merged > 5
