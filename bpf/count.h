@@ -62,8 +62,8 @@ static __always_inline struct weir_record *begin_flow(struct weir_scratch *work)
 #define weir_touch(field) ((void)*(volatile const __u64 *)&(field))
 
 /*
- * Ask for the cache lines that the update will write, all at once and before the lock makes
- * everything wait. Without the lock the state is a hint alone.
+ * Ask for cache lines that the update will write, at once and before the lock makes all
+ * wait; their neighbours come with them. Without the lock the state is a hint alone.
  */
 static __always_inline void fetch_record(const struct weir_record *record, __u8 from_low)
 {
@@ -71,13 +71,9 @@ static __always_inline void fetch_record(const struct weir_record *record, __u8 
 	const struct weir_direction *direction = &record->direction[orientation & 1];
 
 	weir_touch(record->id);
-	weir_touch(record->volume);
 	weir_touch(direction->first_ns);
-	weir_touch(direction->length_square);
-	weir_touch(direction->flags);
 	weir_touch(direction->gap_histogram);
 	weir_touch(direction->run_last_ns);
-	weir_touch(record->direction[(orientation & 1) ^ 1].run_last_ns);
 }
 
 /* Class of the flow that took the frame, or -1: there is no record for it. */
