@@ -66,11 +66,12 @@ run: setup ## a router in namespaces with real traffic, agent, collector, consol
 
 # --- checking -------------------------------------------------------------------------------
 
-check: setup ## ruff, mypy, import-linter, clang-format, shellcheck, console types
+check: setup ## ruff, mypy, import-linter, documents, clang-format, shellcheck, console types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 	$(VENV)/bin/clang-format --dry-run -Werror bpf/*.[ch]
 	shellcheck packaging/*.sh collector/console/*.sh .ci/run
 	collector/console/npm.sh run check

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from agent.records import CLASS_NAMES
+from agent.status.flows import LIMIT_MAX, SORTS, Query
 from collector.records import Route
 from reference.instance import collector
 from reference.text import NOTE, cell, code, sentence, table
@@ -29,6 +31,18 @@ and on `api_host:api_port` where `api_host` is set; there every request needs
 ```
 curl --unix-socket /run/weir/agent.sock http://agent/status
 ```
+"""
+QUERY: Final = f"""
+`GET /flows` takes {", ".join(f"`{name}`" for name in Query.__slots__)}: `limit` up to
+{LIMIT_MAX}; `sort` one of {", ".join(SORTS)}; `traffic_type` one of
+{", ".join(CLASS_NAMES)}; `protocol` a name or number; `address` an address or a range of
+either end. Another parameter is refused with 400.
+
+`GET /status`, for each interface in `interfaces`: `direction.rx` and `direction.tx`, each
+with `interface` (the interface's own counter), `seen`, `flows`, `overflow`, `non_ip`,
+`unparsed` and `filtered`, each of `frames`, `packets` and `bytes`; `seen` is the sum of the
+five behind it. Then `flows`, `endpoints`, `spool`, `uplink` and `problems`, one line for
+each thing that is degraded.
 """
 COLLECTOR: Final = """
 ## Collector
@@ -80,4 +94,4 @@ def page() -> str:
         for r in sorted(of_collector(), key=lambda route: (route.path, route.method))
     ]
     heads = ("path", "who", "listener", "parameters", "what")
-    return f"{HEAD}\n{table(('path', 'what'), own)}{COLLECTOR}\n{table(heads, rows)}"
+    return f"{HEAD}\n{table(('path', 'what'), own)}{QUERY}{COLLECTOR}\n{table(heads, rows)}"

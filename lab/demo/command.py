@@ -52,7 +52,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="of the console; the agent reports to the next one (8080)",
     )
     run.add_argument(
-        "--directory", type=Path, default=None, help="keep data and logs here, not in /run"
+        "--directory",
+        type=Path,
+        default=None,
+        help="keep data and logs here, not in /var/lib/weir-lab",
     )
 
 
