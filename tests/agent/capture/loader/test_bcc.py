@@ -175,8 +175,14 @@ def test_the_agent_does_not_keep_the_compiler() -> None:
     assert resident_kb() - before < 20 * 1024
 
 
-def test_advice_is_one_line() -> None:
+@pytest.mark.root
+def test_the_agent_says_it_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bcc.platform, "release", lambda: "9.9.9-none")
+    monkeypatch.delenv("BCC_KERNEL_SOURCE", raising=False)
+    directory = Path("/sys/fs/bpf") / f"weir-test-{os.getpid()}-bcc"
     back_end = pins.BackEnd("bcc", bytes(32), lambda sizes, reuse: bcc.load(SOURCE, {}, {}))
-    error = Refused(errno.ENOPKG, "no kernel headers at X; run: Y", "")
-    assert "\n" not in pins._advice(error, back_end)
-    assert "no kernel headers at X; run: Y" in pins._advice(error, back_end)
+    with pytest.raises(pins.CaptureError) as error:
+        pins.open_or_make(directory, back_end, {})
+    pins.remove(directory)
+    assert "\n" not in str(error.value)
+    assert "apt-get install linux-headers-9.9.9-none" in str(error.value)
