@@ -43,7 +43,8 @@ def drive(*more: str, status: int = 0) -> dict[str, Any]:
         command("drive", *more), capture_output=True, text=True, timeout=40
     )
     assert done.returncode == status, done.stderr
-    assert done.stderr == ""
+    # Development mode tells of slow steps, which a busy machine has.
+    assert [row for row in done.stderr.splitlines() if "Executing <" not in row] == []
     last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert last["event"] == "report"
     return last
