@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -70,26 +69,29 @@ def _settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return command
 
 
-def run(config: Config, _: argparse.Namespace) -> int:
-    """Run the daemon."""
-    _configure_logs(config)
+def _need_interfaces(config: Config) -> None:
     if not config.capture.interfaces:
         raise ConfigError(
             'no interface to watch: set [capture] interfaces, such as ["eth0"]'
         )
-    asyncio.run(daemon.start(config).run())
+
+
+def run(config: Config, _: argparse.Namespace) -> int:
+    """Run the daemon."""
+    _configure_logs(config)
+    _need_interfaces(config)
+    daemon.run(config)
     return 0
 
 
 def check(config: Config, _: argparse.Namespace) -> int:
     """Say whether the daemon would start with these settings."""
-    if not config.capture.interfaces:
-        raise ConfigError(
-            'no interface to watch: set [capture] interfaces, such as ["eth0"]'
-        )
+    _need_interfaces(config)
     back_end(config.capture.loader)
     assemble.capture_filter(config.capture.filter)
     daemon.check(config)
+    for pattern in assemble.absent(config.capture):
+        complain(f"{pattern}: no such interface now; correct [capture] interfaces", 0)
     print("settings are good")
     return 0
 

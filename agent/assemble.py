@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import socket
 import zoneinfo
 from datetime import datetime, tzinfo
@@ -56,6 +57,16 @@ def capture_filter(text: str) -> Array:
         return compiled(text)
     except BadFilter as error:
         raise ConfigError(f"[capture] {error}") from None
+
+
+def absent(capture: Capture) -> list[str]:
+    """The names and globs that no interface has at the moment."""
+    names = [name for _, name in socket.if_nameindex()]
+    return [
+        pattern
+        for pattern in capture.interfaces
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names)
+    ]
 
 
 def session(config: Config) -> Session:

@@ -22,13 +22,13 @@ from agent.flows.interval import cumulative
 from agent.notify import Notifier
 from agent.pipeline import Pipeline
 from agent.records import Outputs, Tick
-from agent.ship.door import Door, open_session, read_secret, tls_context
+from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
 from agent.ship.uplink import Clock, Uplink
 from agent.source import DaemonSource, rss_bytes
 from agent.status.api import Api
-from agent.status.server import application, serve_tcp, serve_unix
+from agent.status.server import ServeError, application, serve_tcp, serve_unix
 from wire.batch import Batch
 
 TICK_S: Final = 1.0
@@ -223,10 +223,26 @@ async def _served(config: Config, source: DaemonSource) -> AsyncIterator[None]:
 def start(config: Config) -> Daemon:
     """Open everything a daemon needs. Raises CaptureError, SpoolError."""
     spool = open_spool(config)
+    if damaged := spool.state().damaged_bytes:
+        LOG.error(
+            "%s/spool: %d damaged bytes left out, all else is kept: check that disk",
+            config.agent.data_dir,
+            damaged,
+        )
     session = assemble.session(config)
     last = spool.last_sequence(session.pinned.boot)
     pipeline = assemble.pipeline(config, session, last, time.time_ns())
     return Daemon(config, session, spool, pipeline)
+
+
+def run(config: Config) -> None:
+    """Run until stopped. Raises CaptureError, SpoolError, ServeError, DoorError."""
+    daemon = start(config)
+    try:
+        asyncio.run(daemon.run())
+    except (ServeError, DoorError):
+        daemon.session.abandon()
+        raise
 
 
 def check(config: Config) -> None:

@@ -84,7 +84,13 @@ class Daemon:
         )
         await runner.setup()
         host = self.parts.config.bind_host
-        await web.TCPSite(runner, host, port, ssl_context=self._tls).start()
+        try:
+            await web.TCPSite(runner, host, port, ssl_context=self._tls).start()
+        except OSError as error:
+            raise StateError(
+                f"bind_host {host}, port {port}: {os.strerror(error.errno or 0)}: "
+                "stop what uses it, or set agent_port or console_port"
+            ) from error
         return runner
 
     def _read_settings_again(self) -> None:
@@ -145,9 +151,17 @@ def tls_context(config: Config) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(config.tls_certificate, config.tls_key)
+    try:
+        context.load_cert_chain(config.tls_certificate, config.tls_key)
+    except OSError as error:
+        names = f"tls_certificate {config.tls_certificate}, tls_key {config.tls_key}"
+        raise ConfigError(f"{names}: {error.strerror}: give readable PEM files") from error
     if config.tls_client_ca:
-        context.load_verify_locations(config.tls_client_ca)
+        try:
+            context.load_verify_locations(config.tls_client_ca)
+        except OSError as error:
+            name = f"tls_client_ca {config.tls_client_ca}"
+            raise ConfigError(f"{name}: {error.strerror}: give a PEM file") from error
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
 

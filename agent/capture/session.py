@@ -53,6 +53,12 @@ class Session:
         self.links.close()
         self.pinned.close()
 
+    def abandon(self) -> None:
+        """Let go before anything was attached; what this agent pinned goes as well."""
+        if not self.pinned.adopted:
+            pins.remove(self.pinned.directory)
+        self.close()
+
 
 def object_path() -> Path:
     """Where the prebuilt object is: beside the installation, or in the build folder."""

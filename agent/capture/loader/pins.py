@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,11 +47,15 @@ class Pinned:
     boot: bytes
     adopted: bool  # the maps were there before this agent
     notes: list[str] = field(default_factory=list)
+    lock: int = -1  # fd that keeps other agents away
 
     def close(self) -> None:
         """Close the fds; pins and what hangs on them stay."""
         for fd in (*self.maps.values(), *self.programs.values()):
             os.close(fd)
+        if self.lock >= 0:
+            os.close(self.lock)
+        self.lock = -1
         self.maps.clear()
         self.programs.clear()
 
@@ -64,6 +69,11 @@ def is_bpf_file_system(path: Path) -> bool:
 
 
 def _make_directories(directory: Path) -> None:
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    if not is_bpf_file_system(there):
+        raise CaptureError(
+            f"{directory}: not on a BPF file system; run: mount -t bpf bpf /sys/fs/bpf"
+        )
     try:
         for name in ("maps", "programs", "links"):
             (directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,19 +81,35 @@ def _make_directories(directory: Path) -> None:
         raise CaptureError(
             f"{directory}: {error.strerror}; run as root, or give the service the directory"
         ) from error
-    if not is_bpf_file_system(directory):
+
+
+def _lock(directory: Path) -> int:
+    """Fd whose life keeps other agents from these maps. Raises CaptureError."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
         raise CaptureError(
-            f"{directory}: not on a BPF file system; run: mount -t bpf bpf /sys/fs/bpf"
-        )
+            f"{directory}: in use: stop the other agent, or set another pin_directory"
+        ) from None
+    return fd
 
 
 def read_epoch(directory: Path) -> np.void | None:
-    """The epoch of the maps pinned here, None where there are none."""
+    """The epoch of the maps pinned here, None where there are none. Raises CaptureError."""
+    try:
+        return _epoch(directory)
+    except OSError as error:
+        raise CaptureError(
+            f"{directory}: {_reason(error)}; {_remedy(error, '')}"
+        ) from error
+
+
+def _epoch(directory: Path) -> np.void | None:
     try:
         fd = bpf.open_pin(directory / "maps" / "epoch")
-    except FileNotFoundError:
-        return None
-    except NotADirectoryError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     value = np.zeros(1, EPOCH)
     try:
@@ -99,38 +125,60 @@ def read_epoch(directory: Path) -> np.void | None:
 def open_or_make(directory: Path, back_end: BackEnd, sizes: dict[str, int]) -> Pinned:
     """Adopt the pinned maps, or make new ones; bring the programs in if they are not there.
 
-    sizes: entries by map name, for maps yet to be made. Raises CaptureError.
+    sizes: entries by map name, for maps yet to be made. Raises CaptureError: then nothing
+    new is pinned.
     """
     _make_directories(directory)
-    epoch = read_epoch(directory)
-    notes: list[str] = []
-    if epoch is not None and (
-        int(epoch["layout_version"]) != LAYOUT_VERSION or not epoch["boot"].any()
-    ):
-        notes.append(
-            "pinned maps of another layout were removed; their last counts are lost"
-        )
-        remove(directory)
-        _make_directories(directory)
-        epoch = None
+    lock = _lock(directory)
+    fresh = False
     try:
+        epoch = _epoch(directory)
+        notes: list[str] = []
+        if epoch is not None and (
+            int(epoch["layout_version"]) != LAYOUT_VERSION or not epoch["boot"].any()
+        ):
+            notes.append(
+                "pinned maps of another layout were removed; their last counts are lost"
+            )
+            epoch = None
         if epoch is None:
-            remove(directory)
+            fresh = True
+            _empty(directory)
             _make_directories(directory)
-            return _make(directory, back_end, sizes, notes)
-        return _adopt(directory, back_end, epoch, notes)
+            pinned = _make(directory, back_end, sizes, notes)
+        else:
+            pinned = _adopt(directory, back_end, epoch, notes)
     except OSError as error:
-        raise CaptureError(_advice(error, back_end)) from error
+        if fresh or not (directory / "maps" / "epoch").exists():
+            remove(directory)
+        os.close(lock)
+        raise CaptureError(
+            f"BPF programs ({back_end.name}): {_reason(error)}; "
+            f"{_remedy(error, back_end.name)}"
+        ) from error
+    pinned.lock = lock
+    return pinned
 
 
-def _advice(error: OSError, back_end: BackEnd) -> str:
-    if error.errno in (errno.EPERM, errno.EACCES) and "refused" not in str(error):
-        remedy = "needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run as root or by the unit"
-    elif isinstance(error, FileNotFoundError):
-        remedy = "reinstall weir-agent, or run: make bpf"
-    else:
-        remedy = "try [capture] loader = the other back end; weir-agent doctor says more"
-    return f"BPF programs ({back_end.name}): {error.strerror or error}; {remedy}"
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EPERM:
+        return os.strerror(errno.EPERM)  # libbpf guesses at a limit of memory instead.
+    return error.strerror or str(error)
+
+
+def _remedy(error: OSError, back_end: str) -> str:
+    if error.errno is None:
+        return "run: apt-get install libbpf1"
+    if error.errno == errno.EPERM or (
+        error.errno == errno.EACCES and "refused" not in str(error)
+    ):
+        return "needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run as root or by the unit"
+    if isinstance(error, FileNotFoundError):
+        return "reinstall weir-agent, or run: make bpf"
+    if error.errno == errno.ENOPKG:
+        return 'or set [capture] loader = "libbpf"'
+    other = "libbpf" if back_end == "bcc" else "bcc"
+    return f'try [capture] loader = "{other}"; weir-agent doctor says more'
 
 
 def _make(
@@ -183,13 +231,17 @@ def _write_epoch(pinned: Pinned, back_end: BackEnd) -> None:
 
 def remove(directory: Path) -> None:
     """Take every pin away; programs and maps go with their last holder."""
+    _empty(directory)
+    if directory.is_dir() and not any(directory.iterdir()):
+        # The service was given the directory: it may empty it, but not remove it.
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+
+
+def _empty(directory: Path) -> None:
     for name in ("links", "programs", "maps"):
         folder = directory / name
         if folder.is_dir():
             for path in folder.iterdir():
                 path.unlink()
             folder.rmdir()
-    if directory.is_dir() and not any(directory.iterdir()):
-        # The service was given the directory: it may empty it, but not remove it.
-        with contextlib.suppress(OSError):
-            directory.rmdir()
