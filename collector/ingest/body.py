@@ -13,6 +13,9 @@ ENCODINGS: Final = ("identity", "gzip", "zstd")
 ZSTD_WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
 """RFC 8878 asks decoders for 8 MiB; more only serves to exhaust memory."""
 
+PIECE_BYTES: Final = 256
+"""Of zstd at once: a block of 4 bytes can hold 128 KiB, so one step gives 8 MiB at most."""
+
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     """Return the decompressed body of at most limit bytes. Raises Refused."""
@@ -44,9 +47,18 @@ def gunzip(body: bytes, limit: int) -> bytes:
 
 
 def unzstd(body: bytes, limit: int) -> bytes:
-    """Return the first zstd frame's content; stops behind the limit."""
-    reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES_MAX)
+    """Return the one zstd frame that the body must be; stops behind the limit."""
+    unpacker = zstandard.ZstdDecompressor(
+        max_window_size=ZSTD_WINDOW_BYTES_MAX
+    ).decompressobj()
+    data, read = bytearray(), 0
     try:
-        return bytes(reader.stream_reader(body, read_across_frames=False).read(limit + 1))
+        while not unpacker.eof and read < len(body) and len(data) <= limit:
+            data += unpacker.decompress(body[read : read + PIECE_BYTES])
+            read += PIECE_BYTES
     except zstandard.ZstdError as error:
         raise Refused(400, f"body is not zstd: {error}") from error
+    is_whole = unpacker.eof and not unpacker.unused_data and read >= len(body)
+    if len(data) <= limit and not is_whole:
+        raise Refused(400, "body is not one whole zstd frame")
+    return bytes(data)
