@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +70,8 @@ def conversation(dice: random.Random, number: int) -> list[tuple[float, bytes]]:
 
 def mix(path: Path, packets: int) -> None:
     """Write the mix, in order of time; the same one every time."""
-    dice, frames, number = random.Random(7), [], 0
+    dice, number = random.Random(7), 0
+    frames: list[tuple[float, bytes]] = []
     while len(frames) < packets:
         begin = dice.uniform(0, 590)
         frames += [(begin + at, data) for at, data in conversation(dice, number)]
@@ -86,22 +86,33 @@ def mix(path: Path, packets: int) -> None:
             file.write(np.array(words, "<u4").tobytes() + data)
 
 
+MEASURE = """
+import os, subprocess, sys, time
+begun = time.monotonic()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+print(status, time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+"""
+"""In a small process of its own: a child's peak begins at its parent's size."""
+
+
 def spent(words: list[str | Path], **environment: str) -> tuple[float, float, int] | None:
     """Best of three: wall and CPU seconds, and the largest resident kB; None: it fails."""
     best: tuple[float, float, int] | None = None
     for _ in range(RUNS):
-        begun = time.monotonic()
-        child = subprocess.Popen(
-            list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=os.environ | environment, cwd=ROOT,
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", MEASURE, *map(str, words)],
+            env=os.environ | environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         )  # fmt: skip
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
+        status, wall, cpu, peak = done.stdout.split()
+        if int(status):
             return None
-        wall, cpu = time.monotonic() - begun, usage.ru_utime + usage.ru_stime
-        if best is None or wall < best[0]:
-            best = (wall, cpu, usage.ru_maxrss)
+        if best is None or float(wall) < best[0]:
+            best = (float(wall), float(cpu), int(peak))
     return best
 
 
@@ -169,7 +180,15 @@ def main() -> None:
         if not named:
             mix(path, PACKETS)
         say("engine", engine_rate(path), "packets/CPU s")
-        words = [sys.executable, "-m", "lab", "flows", path, "--out", out / "flows"]
+        words: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "lab",
+            "flows",
+            path,
+            "--out",
+            out / "flows",
+        ]
         ours = spent(words, OPENBLAS_NUM_THREADS="1")
         assert ours is not None
         packets = count_packets(path)

@@ -15,7 +15,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = Path(__file__).resolve().parent / "native"
 OUTPUT: Final = ROOT / "build" / "libweirflows.so"
 UNITS: Final = ("engine.c", "csv.c")
-COMPILERS: Final = ("cc", "gcc", "clang", "clang-14")
+COMPILERS: Final = ("clang-14", "clang", "cc", "gcc")  # clang is about a sixth faster here
 
 FLAGS: Final = (
     "-O3", "-g", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas",

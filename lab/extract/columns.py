@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.extract import cic
-from lab.extract.engine import ENDINGS
 from lab.extract.identity import ends
+from lab.extract.layout import ENDINGS
 from lab.extract.schemas import Schema
 from lab.extract.text import Cells, Kind, constant, real, whole
 from wire.features import FLAGS, features, packets, periods, ratio

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from lab.extract import cic
 from lab.extract.columns import EXTENDED, table
-from lab.extract.engine import FLOW, Engine, Settings
+from lab.extract.engine import Engine, Settings
 from lab.extract.files import CsvFile, ParquetFile, RowFile
 from lab.extract.identity import ends
 from lab.extract.labels import Labels
+from lab.extract.layout import FLOW
 from lab.extract.read import Reading, read
 from lab.extract.schemas import SCHEMAS, Schema
 from lab.extract.source import Source, Unreadable

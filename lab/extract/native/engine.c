@@ -4,8 +4,13 @@
  * fixed count; tables then take their packets, on as many threads as asked for; what ended
  * is sorted by when it ended. So the outcome depends on the capture alone.
  */
+#include <stddef.h>
+
 #include "cic.h"
 #include "engine.h"
+
+/* What every packet of a flow touches: all up to the active and idle periods. */
+#define WEIR_HOT_BYTES offsetof(struct weir_flow, record.active)
 
 struct weir_worker {
 	struct weir_engine *engine;
@@ -227,8 +232,10 @@ static inline void weir_prefetch_flow(const struct weir_engine *engine, __u32 po
 	if (!(__u32)slot)
 		return;
 	flow = weir_table_flow(table, (__u32)slot - 1);
-	for (unsigned int line = 0; line < sizeof(struct weir_flow); line += 64)
+	for (unsigned int line = 0; line < WEIR_HOT_BYTES; line += 64)
 		__builtin_prefetch(flow + line, 1);
+	__builtin_prefetch(flow + offsetof(struct weir_flow, extra), 1);
+	__builtin_prefetch(flow + offsetof(struct weir_flow, extra) + 64, 1);
 }
 
 /* One worker's tables over the whole batch. */
@@ -389,6 +396,9 @@ WEIR_EXPORT int weir_engine_feed(struct weir_engine *engine, const __u8 *bytes, 
 		result = weir_capture_next(engine->capture, &position, end, &frame);
 		if (result != WEIR_CAPTURE_FRAME)
 			break;
+		/* The next frame's headers come while this one is parsed. */
+		__builtin_prefetch(position + 64);
+		__builtin_prefetch(position + 1600);
 		weir_engine_see(engine, &frame);
 	}
 	*consumed = position - bytes;

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.extract.columns import table
-from lab.extract.engine import CIC_FLOW, FLOW, Engine, Settings
+from lab.extract.engine import Engine, Settings
 from lab.extract.labels import Labels
+from lab.extract.layout import CIC_FLOW, FLOW
 from lab.extract.read import Reading, read
 from lab.extract.schemas import SCHEMAS
 from lab.extract.source import Source

@@ -212,7 +212,7 @@ def talk(
     """A TCP conversation of (seconds, ">" or "<", flags, payload)."""
     ports = {">": (CLIENT, SERVER, sport, dport), "<": (SERVER, CLIENT, dport, sport)}
     sequence = {">": 1000, "<": 9000}
-    out = []
+    out: list[Frame] = []
     for seconds, way, flags, payload in steps:
         source, destination, here, there = ports[way]
         other = "<" if way == ">" else ">"

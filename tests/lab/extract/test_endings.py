@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab.extract.engine import ENDINGS
+from lab.extract.layout import ENDINGS
 from tests.lab.extract.flowing import flows, rows
 from tests.lab.extract.frames import (
     ACK,
