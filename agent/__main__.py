@@ -56,7 +56,33 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("--json", action="store_true", help="for scripts")
         if name == "top":
             one.add_argument("--every", type=float, default=2.0, metavar="SECONDS")
+    _qos(commands.add_parser("qos", help="plan, apply, confirm, show or revert shaping"))
     return top_level
+
+
+def _qos(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(required=True, metavar="VERB")
+    for verb, text in (
+        ("plan", "what apply would do; nothing is touched"),
+        ("apply", "make it so; packets get their class from the running agent"),
+        ("confirm", "keep a change that waits to be confirmed"),
+        ("show", "what the trees did"),
+        ("revert", "put everything back; needs no running agent"),
+    ):
+        one = _settings(verbs.add_parser(verb, help=text))
+        one.set_defaults(command=shape, name="qos", verb=verb)
+        one.add_argument("--json", action="store_true", help="for scripts")
+        if verb == "apply":
+            one.add_argument(
+                "--confirm",
+                type=float,
+                metavar="SECONDS",
+                help="take the change back then, unless it is confirmed",
+            )
+        if verb in ("apply", "plan"):
+            one.add_argument(
+                "--adopt", action="store_true", help="replace a root qdisc of others"
+            )
 
 
 def _settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -110,6 +136,14 @@ def look(config: Config, options: argparse.Namespace) -> int:
     from agent import looks
 
     return looks.COMMANDS[options.name](config, options)
+
+
+def shape(config: Config, options: argparse.Namespace) -> int:
+    """Plan, apply, show or revert shaping."""
+    # Not above: the other commands need neither trees nor their netlink.
+    from agent import shaping
+
+    return shaping.main(config, options)
 
 
 def _configure_logs(config: Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import socket
 import zoneinfo
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 
 from agent import memory
 from agent.capture.filter import compiled
+from agent.capture.links import speed_bps
 from agent.capture.loader.attach import Wanted
 from agent.capture.recovery import recover
 from agent.capture.ring import Ring
@@ -22,7 +24,9 @@ from agent.classify.ports import by_code_point, by_port
 from agent.config import Capture, Config
 from agent.flows.expiry import Timeouts
 from agent.flows.table import Known
-from agent.pipeline import Pipeline, Settings
+from agent.pipeline import Pipeline, Settings as PipelineSettings
+from agent.qos.rules import BadRule
+from agent.qos.section import Settings, Shaped, parse
 from agent.records import Array
 from agent.sketch.store import Origin, Settings as StoreSettings
 from wire.settings import ConfigError
@@ -37,7 +41,20 @@ def version() -> str:
     return metadata.version("weir")
 
 
-def choice(capture: Capture) -> Choice:
+def regulation(config: Config) -> Settings:
+    """The [qos] section. Raises ConfigError."""
+    try:
+        return parse(config.qos)
+    except BadRule as error:
+        raise ConfigError(str(error)) from None
+
+
+def speeds(settings: Settings) -> dict[str, int]:
+    """What the devices say of their speed, bit/s by name."""
+    return {one.name: speed_bps(one.name) for one in settings.interfaces}
+
+
+def choice(capture: Capture, shaped: Sequence[Shaped] = ()) -> Choice:
     """Which interfaces to watch, and how."""
     return Choice(
         patterns=capture.interfaces,
@@ -48,6 +65,8 @@ def choice(capture: Capture) -> Choice:
         wanted=Wanted(capture.xdp, capture.tc),
         promiscuous=capture.promiscuous,
         filtered=bool(capture.filter),
+        shaped=frozenset(one.name for one in shaped),
+        shaped_rx=frozenset(one.name for one in shaped if one.ingress_bps != 0),
     )
 
 
@@ -76,7 +95,7 @@ def session(config: Config) -> Session:
         Path(capture.pin_directory),
         back_end(capture.loader),
         Sizes(capture.max_flows, capture.closing_entries),
-        choice(capture),
+        choice(capture, regulation(config).interfaces),
         (by_port(), by_code_point()),
         capture_filter(capture.filter),
     )
@@ -104,7 +123,7 @@ def pipeline(config: Config, opened: Session, last_sequence: int, now_ns: int) -
         flows["id"] == 0,
         elected=False,
     )
-    settings = Settings(
+    settings = PipelineSettings(
         origin=Origin(
             config.agent.switch_id,
             opened.pinned.boot,

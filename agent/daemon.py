@@ -22,6 +22,7 @@ from agent.flows.interval import cumulative
 from agent.notify import Notifier
 from agent.pipeline import Pipeline
 from agent.records import Outputs, Tick
+from agent.regulator import Clock as RegulatorClock, Regulator
 from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
@@ -59,6 +60,7 @@ class Daemon:
     session: Session
     spool: Spool
     pipeline: Pipeline
+    regulator: Regulator
     notifier: Notifier = field(default_factory=Notifier)
     wake: asyncio.Event = field(default_factory=asyncio.Event)  # before the next tick
     stopping: bool = False
@@ -83,10 +85,12 @@ class Daemon:
                 others = [
                     tasks.create_task(uplink.run()),
                     tasks.create_task(self._send_live(uplink)),
+                    tasks.create_task(self.regulator.run()),
                 ]
                 await self._tick_until_stopped(source)
                 for task in others:
                     task.cancel()
+            await self.regulator.leave()
             self.notifier.send("STOPPING=1")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -103,6 +107,7 @@ class Daemon:
             spool=self.spool,
             pipeline=self.pipeline,
             uplink=uplink,
+            regulator=self.regulator,
             busy=self.busy,
             wake=self.wake,
             started=self.started,
@@ -232,7 +237,15 @@ def start(config: Config) -> Daemon:
     session = assemble.session(config)
     last = spool.last_sequence(session.pinned.boot)
     pipeline = assemble.pipeline(config, session, last, time.time_ns())
-    return Daemon(config, session, spool, pipeline)
+    regulator = Regulator(
+        assemble.regulation(config),
+        Path(config.agent.data_dir) / "qos",
+        session.kernel,
+        session.watch.interfaces,
+        lambda: pipeline.live,
+        RegulatorClock(time.monotonic_ns, time.time_ns),
+    )
+    return Daemon(config, session, spool, pipeline, regulator)
 
 
 def run(config: Config) -> None:

@@ -14,6 +14,7 @@ from agent import assemble
 from agent.capture.session import Session
 from agent.config import Config
 from agent.pipeline import Pipeline
+from agent.regulator import Regulator
 from agent.ship.spool import Spool
 from agent.ship.uplink import Uplink
 from agent.status.snapshot import Snapshot
@@ -32,6 +33,7 @@ class DaemonSource:
     spool: Spool
     pipeline: Pipeline
     uplink: Uplink
+    regulator: Regulator
     busy: asyncio.Lock
     wake: asyncio.Event
     started: float  # monotonic seconds
@@ -80,6 +82,7 @@ class DaemonSource:
             *self.session.watch.failures(),
             *self.pipeline.silent,
             *self.session.pinned.notes,
+            *self.regulator.problems,
         ]
         if self.refused:
             found.append(self.refused)

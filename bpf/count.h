@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "flow.h"
 #include "maps.h"
+#include "qos.h"
 
 #define WEIR_PULL_BYTES 256 /* headers of a frame whose linear part is short */
 
@@ -26,13 +27,12 @@ find_counters(const struct weir_interface *interface, __u32 hook)
 }
 
 /* Class of a flow that begins: destination port, source port, DSCP. */
-static __always_inline void classify(struct weir_record *record,
-				     const struct weir_packet *packet)
+static __always_inline __u8 guess_class(const struct weir_packet *packet, __u8 *source)
 {
 	__u32 index = packet->destination_port;
 	__u8 *class = bpf_map_lookup_elem(&port_classes, &index);
 
-	record->class_source = WEIR_SOURCE_PORT;
+	*source = WEIR_SOURCE_PORT;
 	if (class && !*class) {
 		index = packet->source_port;
 		class = bpf_map_lookup_elem(&port_classes, &index);
@@ -40,18 +40,19 @@ static __always_inline void classify(struct weir_record *record,
 	if (class && !*class) {
 		index = packet->traffic_class >> 2;
 		class = bpf_map_lookup_elem(&dscp_classes, &index);
-		record->class_source = WEIR_SOURCE_DSCP;
+		*source = WEIR_SOURCE_DSCP;
 	}
-	record->class = class ? *class : WEIR_CLASS_UNKNOWN;
-	if (!record->class)
-		record->class_source = WEIR_SOURCE_NONE;
+	if (class && *class)
+		return *class;
+	*source = WEIR_SOURCE_NONE;
+	return WEIR_CLASS_UNKNOWN;
 }
 
 static __always_inline struct weir_record *begin_flow(struct weir_scratch *work)
 {
 	struct weir_record *record = (struct weir_record *)work->blank;
 
-	classify(record, &work->packet);
+	record->class = guess_class(&work->packet, &record->class_source);
 	record->id = weir_flow_id(&work->key, work->sight.now_ns);
 	/* Whoever inserts first wins; either way the record is there, or the map is full.
 	 */
@@ -127,6 +128,7 @@ static __always_inline void count(const struct weir_interface *interface,
 	__u8 group;
 	int class;
 
+	work->class = WEIR_CLASS_UNKNOWN;
 	weir_volume_add(&sums->seen, volume);
 	if (parsed != WEIR_PARSED) {
 		weir_volume_add(parsed == WEIR_NON_IP ? &sums->non_ip : &sums->unparsed,
@@ -135,6 +137,7 @@ static __always_inline void count(const struct weir_interface *interface,
 	}
 	if (is_switched_off(interface, &work->packet) ||
 	    is_filtered(interface, &work->packet)) {
+		work->class = WEIR_CLASSES;
 		weir_volume_add(&sums->filtered, volume);
 		return;
 	}
@@ -143,7 +146,9 @@ static __always_inline void count(const struct weir_interface *interface,
 		weir_flow_key(&work->packet, interface->slot,
 			      interface->flags & WEIR_INTERFACE_UNIDIRECTIONAL, &work->key);
 	class = count_flow(work);
+	work->class = class;
 	if (class < 0) {
+		work->class = WEIR_CLASSES;
 		class = WEIR_CLASS_UNKNOWN;
 		group = weir_protocol_group(work->packet.protocol);
 		weir_volume_add(&sums->overflow[group & (WEIR_PROTOCOL_GROUPS - 1)],
@@ -233,6 +238,52 @@ static __always_inline int pull_headers(struct __sk_buff *skb)
 	return bpf_skb_pull_data(skb, length);
 }
 
+/* Class after its policer: its own, the one that excess becomes, or WEIR_DROP. */
+static __always_inline __u32 police(const struct weir_shaping *row, __u32 index,
+				    __u32 class, const struct weir_sight *sight)
+{
+	struct weir_bucket *bucket;
+	int takes;
+
+	index = index * WEIR_CLASSES + class;
+	bucket = bpf_map_lookup_elem(&policers, &index);
+	if (!bucket)
+		return class;
+	bpf_spin_lock(&bucket->lock);
+	takes = weir_bucket_takes(bucket, &sight->volume, sight->now_ns);
+	bpf_spin_unlock(&bucket->lock);
+	return takes ? class : row->excess[class & (WEIR_CLASSES - 1)];
+}
+
+/* Give a counted packet its place in the tree and its code point. */
+static __always_inline int shape_skb(struct __sk_buff *skb,
+				     const struct weir_interface *interface,
+				     struct weir_scratch *work)
+{
+	__u32 index = interface->slot * WEIR_HOOKS + work->sight.hook, class = work->class;
+	struct weir_shaping *row = bpf_map_lookup_elem(&shaping, &index);
+	__u8 source;
+
+	if (!row || !row->root)
+		return TC_ACT_UNSPEC;
+	if (class >= WEIR_CLASSES)
+		class = guess_class(&work->packet, &source);
+	class &= WEIR_CLASSES - 1;
+	if (work->sight.now_ns < row->deadline_ns) {
+		if (row->policed >> class & 1)
+			class = police(row, index, class, &work->sight);
+		if (class == WEIR_DROP)
+			return TC_ACT_SHOT;
+		class &= WEIR_CLASSES - 1;
+		if (work->packet.family)
+			weir_mark(skb, work->packet.family, work->packet.network_offset,
+				  row->marks[class], row->mode);
+	}
+	skb->priority =
+		weir_priority(row->root, class, work->sight.now_ns, row->deadline_ns);
+	return TC_ACT_UNSPEC;
+}
+
 static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 {
 	struct weir_interface *interface = find_interface(skb->ifindex);
@@ -256,7 +307,10 @@ static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 	/* From here on one state for the verifier, whatever way led here. */
 	asm volatile("" ::: "memory");
 	count(interface, sums, work, work->parsed);
-	return TC_ACT_UNSPEC;
+	if (!(interface->flags & WEIR_INTERFACE_SHAPED))
+		return TC_ACT_UNSPEC;
+	asm volatile("" ::: "memory");
+	return shape_skb(skb, interface, work);
 }
 
 #endif

@@ -28,7 +28,9 @@
 #define verdicts     WEIR_MAP(8)
 #define samples	     WEIR_MAP(9)
 #define walked	     WEIR_MAP(10)
-#define cursors	     WEIR_MAP(11)
+#define shaping	     WEIR_MAP(11)
+#define policers     WEIR_MAP(12)
+#define cursors	     WEIR_MAP(13)
 
 #include "count.h"
 #include "lists.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Count every packet of the watched interfaces by flow. Never drops, never rewrites: XDP
- * returns PASS, tc returns UNSPEC so that other programs still run.
+ * Count every packet of the watched interfaces by flow: XDP returns PASS, tc returns UNSPEC
+ * so that other programs still run. Where QoS is on, tc also gives a packet its class and
+ * code point, and a policer that is told to may drop it; else nothing is rewritten.
  *
  * flow.bcc.c has the same programs in bcc's dialect.
  */

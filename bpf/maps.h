@@ -14,7 +14,8 @@
 struct weir_scratch {
 	struct weir_packet packet;
 	struct weir_sight sight;
-	__u64 parsed; /* enum weir_parsed */
+	__u32 parsed; /* enum weir_parsed */
+	__u32 class;  /* WEIR_CLASSES: no record tells it */
 	struct weir_key key;
 	__u64 blank[sizeof(struct weir_record) /
 		    8]; /* zero but for what a new flow begins with */
@@ -114,6 +115,25 @@ struct {
 	__type(key, __u32);
 	__type(value, struct weir_volume);
 } walked SEC(".maps");
+
+/* Agent writes, tc programs read where an interface has WEIR_INTERFACE_SHAPED. By slot *
+ * WEIR_HOOKS + hook. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_SLOTS *WEIR_HOOKS);
+	__type(key, __u32);
+	__type(value, struct weir_shaping);
+} shaping SEC(".maps");
+
+/* Agent sets rates, tc programs spend. By (slot * WEIR_HOOKS + hook) * WEIR_CLASSES +
+ * class.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_SLOTS * WEIR_HOOKS * WEIR_CLASSES);
+	__type(key, __u32);
+	__type(value, struct weir_bucket);
+} policers SEC(".maps");
 
 /* Where the closing, the verdict and the walking program are in their lists. */
 struct {

@@ -45,6 +45,7 @@ struct weir_packet {
 	__u32 sequence;
 	__u32 timestamp_value;
 	__u32 timestamp_echo;
+	__u32 network_offset;  /* of the IP header */
 	__u32 header_bytes;    /* from the frame's first byte up to the layer 4 payload */
 	__u32 transport_bytes; /* the layer 4 header alone */
 	__u32 payload_bytes;
@@ -351,7 +352,7 @@ static __always_inline int weir_parse(struct weir_cursor_bytes *cursor,
 	} else {
 		type = weir_parse_link(cursor, packet, &offset);
 	}
-	packet->header_bytes = offset;
+	packet->header_bytes = packet->network_offset = offset;
 	if (type == WEIR_ETH_CUT || offset > frame_bytes)
 		return WEIR_UNPARSED;
 	if (type == WEIR_ETH_IPV4)

@@ -35,26 +35,6 @@ static __always_inline __u8 weir_marked(__u8 traffic_class, __u8 dscp, __u32 mod
 	return (__u8)(dscp << 2) | (traffic_class & 3);
 }
 
-/*
- * A policer. Credit is time: it grows with the clock up to burst_ns and shrinks by what the
- * packet would take at the rate. A packet passes while there is no debt, and may leave one:
- * a merged frame counts for all its segments without being dropped for its size, and the
- * rate holds over time all the same.
- *
- * Written by packet programs under the lock; rate, burst and expiry by the agent. Past
- * expires_ns the throttle is forgotten, so that none outlives the agent.
- */
-struct weir_bucket {
-	__u64 rate_bytes_s; /* 0: no limit */
-	__u64 burst_ns;
-	__u64 expires_ns;
-	__u64 last_ns;
-	__s64 credit_ns;
-	struct weir_volume over; /* what found a debt */
-	struct bpf_spin_lock lock;
-	__u32 padding;
-};
-
 #define WEIR_SECOND_NS 1000000000ULL
 
 /* 1: within the rate. Under the lock. volume: on the wire, all segments. */

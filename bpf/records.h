@@ -15,7 +15,7 @@
 
 /* Raised whenever a pinned structure changes, so that a new agent never misreads old pins.
  */
-#define WEIR_LAYOUT_VERSION 3
+#define WEIR_LAYOUT_VERSION 4
 
 #define WEIR_SLOTS	       64 /* interfaces watched at once; a slot is an interface */
 #define WEIR_INTERFACE_ENTRIES 65536 /* a power of two */
@@ -240,6 +240,7 @@ struct weir_counters {
 #define WEIR_INTERFACE_UNIDIRECTIONAL 0x04
 #define WEIR_INTERFACE_LAYER3	      0x08 /* no link layer header: tun, WireGuard, PPP */
 #define WEIR_INTERFACE_FILTER	      0x10 /* the capture filter applies */
+#define WEIR_INTERFACE_SHAPED	      0x20 /* a row of the shaping map may apply */
 
 /* Found by ifindex modulo the map's size; ifindex tells a stranger by. */
 struct weir_interface {
@@ -338,6 +339,43 @@ struct weir_sample {
 	__u64 rtt_ns; /* smoothed, 0: not measured */
 	__u64 first_ns;
 	__u64 last_ns;
+};
+
+/*
+ * What becomes of a packet whose class is known, by slot * WEIR_HOOKS + hook. Past the
+ * deadline the agent is taken for dead: packets go the baseline branch of the tree,
+ * unmarked and unpoliced.
+ */
+struct weir_shaping {
+	__u64 deadline_ns;
+	__u32 root;   /* major << 16 of the tree that follows; 0: not shaped */
+	__u8 mode;    /* enum weir_mark_mode */
+	__u8 policed; /* a bit for each class that has a policer */
+	__u8 padding[2];
+	__u8 marks[WEIR_CLASSES];  /* code points */
+	__u8 excess[WEIR_CLASSES]; /* class that a policer's excess becomes, or WEIR_DROP */
+};
+
+#define WEIR_DROP 255
+
+/*
+ * A policer. Credit is time: it grows with the clock up to burst_ns and shrinks by what the
+ * packet would take at the rate. A packet passes while there is no debt, and may leave one:
+ * a merged frame counts for all its segments without being dropped for its size, and the
+ * rate holds over time all the same.
+ *
+ * Written by packet programs under the lock; rate, burst and expiry by the agent. Past
+ * expires_ns the throttle is forgotten, so that none outlives the agent.
+ */
+struct weir_bucket {
+	__u64 rate_bytes_s; /* 0: no limit */
+	__u64 burst_ns;
+	__u64 expires_ns;
+	__u64 last_ns;
+	__s64 credit_ns;
+	struct weir_volume over; /* what found a debt */
+	struct bpf_spin_lock lock;
+	__u32 padding;
 };
 
 /* What has been reported of a live flow, in the batch whose bookmark this is. */

@@ -8,13 +8,13 @@ import numpy as np
 
 from agent.records import FLOW_DELTA
 
-LAYOUT_VERSION: Final = 3
+LAYOUT_VERSION: Final = 4
 SLOTS: Final = 64
 HOOKS: Final = 2
 CLASSES: Final = 8
 OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
 INTERFACE_ENTRIES: Final = 65536
-SCRATCH_BYTES: Final = 1232
+SCRATCH_BYTES: Final = 1240
 """Of a program's working memory, which user space never reads."""
 
 RX: Final = 0
@@ -35,6 +35,7 @@ INTERFACE_NO_V6: Final = 0x02
 INTERFACE_UNIDIRECTIONAL: Final = 0x04
 INTERFACE_LAYER3: Final = 0x08
 INTERFACE_FILTER: Final = 0x10
+INTERFACE_SHAPED: Final = 0x20
 
 TESTS: Final = 32
 TEST_FAMILY: Final = 1
@@ -208,6 +209,31 @@ VERDICT: Final = np.dtype(
     ]
 )
 
+SHAPING: Final = np.dtype(
+    [
+        ("deadline_ns", "<u8"),
+        ("root", "<u4"),
+        ("mode", "u1"),
+        ("policed", "u1"),
+        ("padding", "u1", (2,)),
+        ("marks", "u1", (CLASSES,)),
+        ("excess", "u1", (CLASSES,)),
+    ]
+)
+
+BUCKET: Final = np.dtype(
+    [
+        ("rate_bytes_s", "<u8"),
+        ("burst_ns", "<u8"),
+        ("expires_ns", "<u8"),
+        ("last_ns", "<u8"),
+        ("credit_ns", "<i8"),
+        ("over", VOLUME),
+        ("lock", "<u4"),
+        ("padding", "<u4"),
+    ]
+)
+
 REPORTED: Final = np.dtype(
     [("id", "<u8"), ("packets", "<u8", (2,)), ("bytes", "<u8", (2,))]
 )
@@ -248,6 +274,8 @@ STRUCTURES: Final = {
     "weir_closing": CLOSING,
     "weir_verdict": VERDICT,
     "weir_sample": FLOW_DELTA,
+    "weir_shaping": SHAPING,
+    "weir_bucket": BUCKET,
     "weir_reported": REPORTED,
     "weir_bookmark": BOOKMARK,
     "weir_slot": SLOT,
@@ -268,6 +296,8 @@ MAPS: Final = {
     "verdicts": VERDICT,
     "samples": FLOW_DELTA,
     "walked": VOLUME,
+    "shaping": SHAPING,
+    "policers": BUCKET,
     "cursors": CURSOR,
     "epoch": EPOCH,
     "slots": SLOT,

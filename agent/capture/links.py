@@ -47,7 +47,8 @@ def _attribute(message: Any, name: str, default: Any) -> Any:
     return default if value is None else value
 
 
-def _speed_bps(name: str) -> int:
+def speed_bps(name: str) -> int:
+    """What a device claims, by name; 0: nothing."""
     # ethtool's figure by sysfs; virtual interfaces and other namespaces give none.
     with contextlib.suppress(OSError, ValueError):
         megabits = int((Path("/sys/class/net") / name / "speed").read_text())
@@ -75,7 +76,7 @@ def _link(message: Any, addresses: dict[int, list[str]]) -> Link:
         is_up=bool(message["flags"] & 0x1),
         is_loopback=bool(message["flags"] & 0x8),
         layer3=message["ifi_type"] in LAYER3_TYPES,
-        speed_bps=_speed_bps(name),
+        speed_bps=speed_bps(name),
         addresses=tuple(addresses.get(message["index"], ())),
         statistics=statistics,
     )

@@ -14,6 +14,7 @@ from agent.capture.layout import (
     INTERFACE_LAYER3,
     INTERFACE_NO_V4,
     INTERFACE_NO_V6,
+    INTERFACE_SHAPED,
     INTERFACE_UNIDIRECTIONAL,
     SLOT_MADE_CLSACT,
     SLOT_MADE_PROMISCUOUS,
@@ -53,6 +54,8 @@ class Choice:
     wanted: Wanted = Wanted()
     promiscuous: bool = False
     filtered: bool = False
+    shaped: frozenset[str] = frozenset()  # names of interfaces with QoS
+    shaped_rx: frozenset[str] = frozenset()  # and of those where it takes in what arrives
 
 
 @dataclass(slots=True)
@@ -139,7 +142,10 @@ class Watch:
     def _attach(self, slot: int, link: Link, before: int) -> list[str]:
         self.kernel.set_slot(slot, link.name, link.ifindex, before | SLOT_USED)
         self.kernel.set_interface(link.ifindex, slot, self._flags(link))
-        wanted = Wanted("off", self.choice.wanted.tc) if link.layer3 else self.choice.wanted
+        wanted = self.choice.wanted
+        if link.layer3 or link.name in self.choice.shaped_rx:
+            # XDP neither takes frames without a link layer nor gives them a class.
+            wanted = replace(wanted, xdp="off")
         try:
             attached = attach(self.pinned, link.ifindex, link.name, wanted)
         except CaptureError as error:
@@ -163,6 +169,7 @@ class Watch:
     def _flags(self, link: Link) -> int:
         flags = INTERFACE_LAYER3 if link.layer3 else 0
         flags |= INTERFACE_FILTER if self.choice.filtered else 0
+        flags |= INTERFACE_SHAPED if link.name in self.choice.shaped else 0
         for override in self.choice.overrides:
             if fnmatch.fnmatchcase(link.name, override.name):
                 flags |= 0 if override.ipv4 else INTERFACE_NO_V4

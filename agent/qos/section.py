@@ -13,6 +13,7 @@ from agent.qos.plan import SHAPERS, Target
 from agent.qos.rules import MAX_MEGABITS, BadRule, Rule, parse_all
 
 MODES: Final = ("observe", "shape")
+MARKINGS: Final = ("off", "keep", "set")  # in the order of bpf/qos.h, weir_mark_mode
 AUTO: Final = "auto"
 # A rate that the operator gave is taken as it is; what the device claims is not trusted.
 TRUSTED_SHARE: Final = 0.95
@@ -20,6 +21,8 @@ TRUSTED_SHARE: Final = 0.95
 _KEYS: Final[Mapping[str, tuple[Any, str]]] = {
     "mode": ("observe", "observe only plans; shape also changes qdiscs"),
     "profile": ("standard", "code points of the classes"),
+    "marking": ("keep", "what leaves: off; keep: mark what is unmarked; set: mark all"),
+    "wash": (False, "clear the code points of what arrives, once they gave a class"),
     "adopt": (False, "replace a root qdisc of somebody else; revert puts it back"),
 }
 _INTERFACE_KEYS: Final[Mapping[str, tuple[Any, str]]] = {
@@ -68,6 +71,8 @@ class Settings:
 
     mode: str
     profile: str
+    marking: str
+    wash: bool
     adopt: bool
     interfaces: tuple[Shaped, ...]
     rules: tuple[Rule, ...]
@@ -84,7 +89,7 @@ def parse(section: Mapping[str, Any]) -> Settings:
         key: value for key, value in section.items() if key not in ("interface", "rule")
     }
     values = _checked("qos", plain, _KEYS)
-    choices = {"mode": MODES, "profile": tuple(PROFILES)}
+    choices = {"mode": MODES, "profile": tuple(PROFILES), "marking": MARKINGS}
     for key, allowed in choices.items():
         _one_of("qos", key, values[key], allowed)
     interfaces = tuple(_interface(one) for one in _tables(section, "interface"))

@@ -126,6 +126,7 @@ def test_numbers_of_enums(types: Types, name: str, here: int) -> None:
         ("WEIR_INTERFACE_UNIDIRECTIONAL", layout.INTERFACE_UNIDIRECTIONAL),
         ("WEIR_INTERFACE_LAYER3", layout.INTERFACE_LAYER3),
         ("WEIR_INTERFACE_FILTER", layout.INTERFACE_FILTER),
+        ("WEIR_INTERFACE_SHAPED", layout.INTERFACE_SHAPED),
         ("WEIR_TESTS", layout.TESTS),
         ("WEIR_FILTER_TAKE", layout.FILTER_TAKE),
         ("WEIR_FILTER_REFUSE", layout.FILTER_REFUSE),

@@ -31,6 +31,7 @@ class Agent:
     folder: Path
     capture: dict[str, Any] = field(default_factory=dict)
     agent: dict[str, Any] = field(default_factory=dict)
+    qos: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -59,6 +60,17 @@ class Agent:
         ]
         lines += ["[capture]"]
         lines += [f"{key} = {json.dumps(value)}" for key, value in capture.items()]
+        tables = {key: rows for key, rows in self.qos.items() if isinstance(rows, list)}
+        lines += ["[qos]"]
+        lines += [
+            f"{key} = {json.dumps(value)}"
+            for key, value in self.qos.items()
+            if key not in tables
+        ]
+        for name, rows in tables.items():
+            for row in rows:
+                lines += [f"[[qos.{name}]]"]
+                lines += [f"{key} = {json.dumps(value)}" for key, value in row.items()]
         self.config.write_text("\n".join(lines) + "\n")
 
     def start(self, *, ready: bool = True) -> None:

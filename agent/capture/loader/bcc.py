@@ -20,6 +20,8 @@ from typing import Final
 import numpy as np
 
 from agent.capture.layout import (
+    BUCKET,
+    CLASSES,
     HOOKS,
     INTERFACE_ENTRIES,
     KEY,
@@ -56,6 +58,8 @@ GEOMETRY: Final = {
     "verdicts": (create.ARRAY, 4096),
     "samples": (create.ARRAY, 65536),
     "walked": (create.ARRAY, SLOTS * HOOKS),
+    "shaping": (create.ARRAY, SLOTS * HOOKS),
+    "policers": (create.ARRAY, SLOTS * HOOKS * CLASSES),
     "cursors": (create.ARRAY, 3),
     "epoch": (create.ARRAY, 1),
     "slots": (create.ARRAY, SLOTS),
@@ -155,15 +159,21 @@ def _new_map(name: str, sizes: dict[str, int]) -> int:
     entries = sizes.get(name, entries)
     value = MAPS[name]
     value_bytes = SCRATCH_BYTES if value is None else value.itemsize
-    if name != "flows":
+    if name not in ("flows", "policers"):
         return create.new_map(name, kind, (4, value_bytes), entries)
-    types = Types()
-    key_type = types.structure("weir_key", KEY)
-    value_type = types.structure("weir_record", RECORD)
+    # The kernel has to be told where the locks are.
+    types, key_bytes = Types(), 4
+    if name == "flows":
+        key_bytes = KEY.itemsize
+        key_type = types.structure("weir_key", KEY)
+        value_type = types.structure("weir_record", RECORD)
+    else:
+        key_type = types.integer(4)
+        value_type = types.structure("weir_bucket", BUCKET)
     btf = create.btf(types.blob())
     try:
         known = create.MapTypes(btf, key_type, value_type)
-        return create.new_map(name, kind, (KEY.itemsize, value_bytes), entries, known)
+        return create.new_map(name, kind, (key_bytes, value_bytes), entries, known)
     finally:
         os.close(btf)
 

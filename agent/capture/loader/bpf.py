@@ -101,13 +101,14 @@ def map_lookup(
     return True
 
 
-def map_update(fd: int, key: npt.NDArray[Any] | int, value: npt.NDArray[Any]) -> None:
+def map_update(
+    fd: int, key: npt.NDArray[Any] | int, value: npt.NDArray[Any], flags: int = ANY
+) -> None:
     """Write one value (contiguous)."""
     key_array = np.array([key], np.uint32) if isinstance(key, int) else key
     call = library().bpf_map_update_elem
-    checked(
-        call(fd, _pointer(key_array), _pointer(value), ctypes.c_uint64(ANY)), "map update"
-    )
+    result = call(fd, _pointer(key_array), _pointer(value), ctypes.c_uint64(flags))
+    checked(result, "map update")
 
 
 def map_update_range(fd: int, first: int, values: npt.NDArray[Any]) -> None:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from agent.capture.layout import (
     BOOKMARK,
+    BUCKET,
+    CLASSES,
     CLOSING,
     COUNTERS,
     CURSOR,
@@ -20,6 +22,7 @@ from agent.capture.layout import (
     KEY,
     RECORD,
     REPORTED,
+    SHAPING,
     SLOT,
     SLOTS,
     VOLUME,
@@ -172,6 +175,28 @@ class Kernel:
     def set_filter(self, tests: Array) -> None:
         """The filter (dtype FILTER, shape (1,)) of interfaces that have the flag."""
         bpf.map_update(self._maps["filter"], 0, tests)
+
+    def set_shaping(self, slot: int, hook: int, row: Array) -> None:
+        """What becomes of packets of one direction of an interface: SHAPING (1,)."""
+        bpf.map_update(self._maps["shaping"], slot * HOOKS + hook, row)
+
+    def shaping(self, slot: int, hook: int) -> Array:
+        """The row that set_shaping wrote: SHAPING (1,)."""
+        row = np.zeros(1, SHAPING)
+        bpf.map_lookup(self._maps["shaping"], slot * HOOKS + hook, row)
+        return row
+
+    def set_policer(self, slot: int, hook: int, number: int, bucket: Array) -> None:
+        """Limit one class (by number) of one direction: BUCKET (1,), written under lock."""
+        index = (slot * HOOKS + hook) * CLASSES + number
+        bpf.map_update(self._maps["policers"], index, bucket, bpf.F_LOCK)
+
+    def policer(self, slot: int, hook: int, number: int) -> Array:
+        """A class's policer and what it found too much: BUCKET (1,)."""
+        bucket = np.zeros(1, BUCKET)
+        index = (slot * HOOKS + hook) * CLASSES + number
+        bpf.map_lookup(self._maps["policers"], index, bucket, bpf.F_LOCK)
+        return bucket
 
     def write_bookmark(
         self, bookmark: Array, reported: Array | None, max_flows: int

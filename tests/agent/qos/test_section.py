@@ -13,7 +13,7 @@ WAN = {"name": "wan", "egress_mbps": 20, "ingress_mbps": 50.5}
 
 def test_nothing_set_shapes_nothing():
     found = parse({})
-    assert found == Settings("observe", "standard", False, (), ())
+    assert found == Settings("observe", "standard", "keep", False, False, (), ())
     assert found.marks() == (0, 46, 34, 18, 0, 10, 1)
 
 
