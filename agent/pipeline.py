@@ -136,7 +136,7 @@ class Pipeline:
             endings[np.isin(rows["slot"], left)] = Ending.SHUTDOWN
         if tick.closing and tick.final:
             endings[:] = Ending.SHUTDOWN
-        closed = self._close(rows, endings)
+        closed = self._close(rows, endings, tick.now_ns)
         if len(self.late):
             closed = np.concatenate((closed, self.late))
             self.late = closed[:0]
@@ -153,7 +153,7 @@ class Pipeline:
             if slot not in still:
                 self.leaving.setdefault(slot, self.sequence)
 
-    def _close(self, rows: Array, endings: Array) -> Array:
+    def _close(self, rows: Array, endings: Array, tick_ns: int) -> Array:
         """Close ended flows, as many as the ring has room for; their last rows."""
         chosen = np.flatnonzero(endings)
         parts = [np.zeros(0, FLOW_DELTA)]
@@ -161,6 +161,8 @@ class Pipeline:
             wanted = min(len(chosen), self.settings.close_chunk)
             first, count = self.ring.take(wanted, self.sequence)
             if not count:
+                # The rest ends as soon as this batch is on disk.
+                self.next_walk_ns = tick_ns
                 break
             now, chosen = chosen[:count], chosen[count:]
             asked = np.zeros(count, CLOSING)
