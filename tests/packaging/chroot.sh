@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Install, use, upgrade, remove and purge the packages of dist/ in a fresh Debian chroot that
+# has no network: chroot.sh 12|13
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+release=$1
+case $release in
+12) suite=bookworm ;;
+13) suite=trixie ;;
+*) echo "chroot.sh: $release: know Debian 12 and 13" >&2 && exit 2 ;;
+esac
+base=build/chroot/$release.tar
+root=build/chroot/root$release
+mkdir -p build/chroot
+if [[ ! -e $base || $0 -nt $base ]]; then
+	# What the packages depend on is there, so that nothing needs a network below.
+	mmdebstrap --quiet --variant=minbase \
+		--include=python3,libbpf1,libstdc++6,systemd,tzdata,ca-certificates,iproute2 \
+		"$suite" "$base" "${WEIR_DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+fi
+rm -rf "$root"
+mkdir -p "$root"
+tar --extract --directory "$root" --file "$base"
+cp dist/weir-*+deb"$release"_*.deb "$root/root/"
+cp tests/packaging/inside.sh "$root/root/"
+# Its own network without a way out, its own processes, its own mounts.
+unshare --net --pid --fork --mount --mount-proc="$root/proc" \
+	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+	sh /root/inside.sh
+rm -rf "$root"
+echo "Debian $release: packages install, work, upgrade and go"
