@@ -73,7 +73,10 @@ check: setup ## ruff, mypy, import-linter, documents, clang-format, shellcheck, 
 	$(VENV)/bin/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 	$(VENV)/bin/clang-format --dry-run -Werror bpf/*.[ch]
-	shellcheck packaging/*.sh collector/console/*.sh .ci/run
+	shellcheck packaging/*.sh collector/console/*.sh .ci/run tests/packaging/*.sh tests/vm/*.sh
+	shellcheck --shell=sh packaging/debian/*.postinst packaging/debian/*.prerm packaging/debian/*.postrm
+	systemd-analyze security --offline=yes --threshold=25 systemd/weir-agent.service >/dev/null
+	systemd-analyze security --offline=yes --threshold=25 systemd/weir-collector.service >/dev/null
 	collector/console/npm.sh run check
 
 test: setup ## every test that needs no VM
@@ -89,7 +92,25 @@ bench: setup ## run benchmarks, one JSON object a line, write docs/benchmarks.md
 	@packaging/prepare-host.sh
 	$(PYTHON) -m benchmarks
 
+# --- packages -------------------------------------------------------------------------------
+
+RELEASES := 12 13
+DEB_SOURCES := $(shell find packaging systemd wire agent collector bpf -type f -not -path '*/node_modules/*' \
+	-not -path '*/__pycache__/*' -not -path '*/console/dist/*') requirements.lock pyproject.toml config.toml.example
+
+deb: $(RELEASES:%=$(BUILD)/deb/%.stamp) ## dist/weir-agent_*.deb and dist/weir-collector_*.deb for Debian 12 and 13
+
+$(BUILD)/deb/%.stamp: $(DEB_SOURCES) | setup
+	packaging/install-packages.sh packaging/apt-packages-deb.txt
+	packaging/build-deb.sh $*
+	lintian --allow-root --fail-on error,warning dist/weir-*+deb$*_*.deb
+	@touch $@
+
+test-vm: deb ## the packages on stock Debian 12 and 13: in a chroot, and as routers under qemu
+	$(foreach release,$(RELEASES),tests/packaging/chroot.sh $(release) && ) true
+	$(foreach release,$(RELEASES),tests/vm/run.sh $(release) && ) true
+
 clean: ## remove what was built
 	rm -rf $(BUILD) collector/console/dist
 
-.PHONY: help setup bpf native console run check test test-long bench clean
+.PHONY: help setup bpf native console run check test test-long bench deb test-vm clean

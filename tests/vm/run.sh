@@ -39,7 +39,7 @@ timeout "${WEIR_VM_SECONDS:-1500}" qemu-system-x86_64 -accel tcg,thread=multi -c
 	-append "root=/dev/vda rw console=ttyS0 panic=-1 quiet systemd.show_status=0 net.ifnames=0" \
 	-drive "file=$work/disk.qcow2,if=virtio,cache=unsafe" \
 	-drive "file=$work/payload.img,if=virtio,format=raw,readonly=on" \
-	</dev/null 2>&1 | tr -d '\r' >"$work/console" || status=$?
+	</dev/null 2>&1 | stdbuf -oL tr -d '\r' >"$work/console" || status=$?
 grep -aE '^(BOOT|RESULT|FACT|END)' "$work/console" || true
 rm -f "$work/disk.qcow2" "$work/payload.img"
 if ((status != 0)) || grep -aq '^RESULT FAIL' "$work/console" || ! grep -aqx END "$work/console"; then
