@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import socket
 import zoneinfo
@@ -25,6 +26,7 @@ from agent.config import Capture, Config
 from agent.flows.expiry import Timeouts
 from agent.flows.table import Known
 from agent.pipeline import Pipeline, Settings as PipelineSettings
+from agent.qos.apply import given
 from agent.qos.rules import BadRule
 from agent.qos.section import Settings, Shaped, parse
 from agent.records import Array
@@ -47,6 +49,21 @@ def regulation(config: Config) -> Settings:
         return parse(config.qos)
     except BadRule as error:
         raise ConfigError(str(error)) from None
+
+
+def qos_directory(config: Config) -> Path:
+    """Where journal, notes and given rules of QoS are."""
+    return Path(config.agent.data_dir) / "qos"
+
+
+def regulation_in_force(config: Config) -> Settings:
+    """The [qos] section with the rules that the API was given. Raises ConfigError."""
+    settings = regulation(config)
+    try:
+        rules = given.in_force(settings.rules, qos_directory(config))
+    except BadRule as error:
+        raise ConfigError(str(error)) from None
+    return dataclasses.replace(settings, rules=rules)
 
 
 def speeds(settings: Settings) -> dict[str, int]:

@@ -23,6 +23,7 @@ from agent.notify import Notifier
 from agent.pipeline import Pipeline
 from agent.records import Outputs, Tick
 from agent.regulator import Clock as RegulatorClock, Regulator
+from agent.rulings import Rulings
 from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
@@ -81,7 +82,10 @@ class Daemon:
             clock = Clock(time.monotonic, time.time_ns, random.random)
             uplink = Uplink(self.spool, door, agent, clock)
             source = self._source(uplink)
-            async with _served(self.config, source), asyncio.TaskGroup() as tasks:
+            rulings = Rulings(
+                self.regulator, self.regulator.directory, lambda: len(self.pipeline.live)
+            )
+            async with _served(self.config, source, rulings), asyncio.TaskGroup() as tasks:
                 others = [
                     tasks.create_task(uplink.run()),
                     tasks.create_task(self._send_live(uplink)),
@@ -206,11 +210,13 @@ class Daemon:
 
 
 @asynccontextmanager
-async def _served(config: Config, source: DaemonSource) -> AsyncIterator[None]:
+async def _served(
+    config: Config, source: DaemonSource, rulings: Rulings
+) -> AsyncIterator[None]:
     """The API on its socket, and over TCP where an address is set. Raises ServeError."""
     agent = config.agent
     identity = {"service": "weir-agent", "version": assemble.version()}
-    routes = Api(source).routes()
+    routes = (*Api(source, rulings.stats).routes(), *rulings.routes())
     runners = [
         await serve_unix(application(routes, identity), Path(agent.runtime_dir)),
     ]
@@ -238,8 +244,8 @@ def start(config: Config) -> Daemon:
     last = spool.last_sequence(session.pinned.boot)
     pipeline = assemble.pipeline(config, session, last, time.time_ns())
     regulator = Regulator(
-        assemble.regulation(config),
-        Path(config.agent.data_dir) / "qos",
+        assemble.regulation_in_force(config),
+        assemble.qos_directory(config),
         session.kernel,
         session.watch.interfaces,
         lambda: pipeline.live,

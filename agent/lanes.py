@@ -67,6 +67,21 @@ class Lane:
     last: Decision | None = None
     policed_slot: int = -1  # where the policers have been written
 
+    @property
+    def way(self) -> str:
+        """Return egress or ingress."""
+        return "egress" if self.hook == TX else "ingress"
+
+    def told(self) -> dict[str, Any]:
+        """Return what GET /stats says."""
+        return {
+            "link_mbps": self.link_bps / 1e6,
+            "rate_mbps": self.controller.rate.rate_bps / 1e6,
+            "source": self.last.source if self.last else "none",
+            "reasons": list(self.last.reasons) if self.last else [],
+            "refused_forecasts": dict(self.controller.refused),
+        }
+
     def step(
         self, now: float, counts: Mapping[str, Counts], round_trip_s: float | None
     ) -> Decision:

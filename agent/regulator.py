@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import json
 import logging
 import socket
 from collections.abc import Callable, Mapping
@@ -25,15 +24,12 @@ from agent.qos.apply.operate import Both, Operator
 from agent.qos.diff import diff
 from agent.qos.htb import ACTIVE, ACTIVE_LEAVES, Moves
 from agent.qos.plan import ifb_name
-from agent.qos.rules import BadRule, Rule, parse_all
+from agent.qos.rules import Rule
 from agent.qos.section import Settings
 from agent.qos.tree import Change, Class
 from agent.records import Array, Interface
 
 LOG: Final = logging.getLogger("weir.qos")
-
-RULES: Final = "rules.json"
-"""What POST /qos/rule was given; wins over the settings' rules."""
 
 PERIOD_S: Final = 1.0
 RETRY_S: Final = 10.0
@@ -72,7 +68,8 @@ class Regulator:
     _operator: Operator | None = None
     _lanes: dict[str, tuple[Lane, ...]] = field(default_factory=dict)
     _indices: dict[str, int] = field(default_factory=dict)  # devices that are there
-    _moves: dict[str, Both] = field(default_factory=dict)  # as the tree has them
+    _moves: Mapping[str, Both] | None = None  # as the trees have them; None: not known
+    _has_new_rules: bool = False
     _due: bool = False  # the tree is to be applied
     _retry_at: float = 0.0
     _trouble: str = ""  # why the tree is not as it should be, until a try succeeds
@@ -105,11 +102,9 @@ class Regulator:
         """Regulate for the next seconds; never raises."""
         now = self.clock.unix_ns() / SECOND_NS
         try:
-            lacking = self._step(now)
+            self._say(self._step(now))
         except Exception as error:  # noqa: BLE001 - counting goes on whatever happens here
             self._fail(now, error)
-        else:
-            self._say(lacking)
 
     def _fail(self, now: float, error: Exception) -> None:
         self.failures += 1
@@ -155,7 +150,10 @@ class Regulator:
             return
         self._close()
         self._indices = indices
-        self._due = self.settings.mode == "shape" and bool(indices)
+        stands = any(lane.last for both in self._lanes.values() for lane in both)
+        is_asked = self.settings.mode == "shape" or (self._has_new_rules and stands)
+        self._due, self._moves = is_asked and bool(indices), None
+        self._has_new_rules = False
         self._lanes = {
             one.name: lanes(self.settings, one, _speed(watched, one.name))
             for one in self.settings.interfaces
@@ -210,8 +208,7 @@ class Regulator:
 
     def _move(self, operator: Operator, moves: Mapping[str, Both]) -> None:
         """Have the active branches follow what was decided."""
-        names = moves.keys() | self._moves.keys()
-        if all(moves.get(name, _NONE) == self._moves.get(name, _NONE) for name in names):
+        if not moves or moves == self._moves:
             return
         wanted, _ = operator.wanted(moves)
         strange = [
@@ -246,8 +243,8 @@ class Regulator:
                 for lane in both:
                     if name in watched:
                         lane.tell(self.rows, watched[name].slot, 0)
-            if self._operator is not None:
-                self._move(self._operator, {})
+            if self._operator is not None and self._moves:
+                self._move(self._operator, dict.fromkeys(self._moves, _NONE))
         self._close()
 
     def put_rules(self, rules: tuple[Rule, ...]) -> None:
@@ -260,7 +257,17 @@ class Regulator:
                 _speed({item.name: item for item in self.interfaces()}, one.name),
             )
         self.settings = settings
-        self._indices = {}  # The next step begins anew.
+        self._indices, self._has_new_rules = {}, True  # The next step begins anew.
+
+    def plan(self) -> tuple[list[str], list[str]]:
+        """Return what applying would do, and notes. Raises OSError, ValueError."""
+        return self._opened({item.name: item for item in self.interfaces()}).plan()
+
+    @property
+    def capacity_bps(self) -> int:
+        """The first link's capacity to the outside; 0: not known."""
+        links = [one.egress_bps or 0 for one in self.settings.interfaces]
+        return next((link for link in links if link), 0)
 
     def told(self) -> dict[str, Any]:
         """Return what GET /stats says of the trees."""
@@ -268,35 +275,10 @@ class Regulator:
             "mode": self.settings.mode,
             "failures": self.failures,
             "devices": {
-                name: {
-                    "egress" if lane.hook == TX else "ingress": {
-                        "link_mbps": lane.link_bps / 1e6,
-                        "rate_mbps": lane.controller.rate.rate_bps / 1e6,
-                        "source": lane.last.source if lane.last else "none",
-                        "reasons": list(lane.last.reasons) if lane.last else [],
-                        "refused_forecasts": dict(lane.controller.refused),
-                    }
-                    for lane in both
-                }
+                name: {lane.way: lane.told() for lane in both}
                 for name, both in self._lanes.items()
             },
         }
-
-
-def rules_in_force(settings: Settings, directory: Path) -> tuple[Rule, ...]:
-    """Return the settings' rules, replaced and joined by those the API was given.
-
-    Raises BadRule.
-    """
-    try:
-        rows = json.loads((directory / RULES).read_text())
-    except FileNotFoundError:
-        return settings.rules
-    except ValueError as error:
-        raise BadRule(f"{directory / RULES}: {error}: delete it") from None
-    given = {rule.traffic_type: rule for rule in parse_all(rows)}
-    own = {rule.traffic_type: rule for rule in settings.rules}
-    return tuple({**own, **given}.values())
 
 
 def _index(device: str) -> int:

@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from agent import assemble
@@ -18,7 +17,6 @@ from agent.qos import words
 from agent.qos.apply import transaction
 from agent.qos.apply.operate import Operator
 from agent.qos.rules import BadRule
-from agent.regulator import rules_in_force
 from wire.settings import ConfigError
 
 POLL_S: Final = 0.5
@@ -30,14 +28,11 @@ def main(config: Config, options: argparse.Namespace) -> int:
 
     Raises ConfigError.
     """
-    directory = Path(config.agent.data_dir) / "qos"
+    directory = assemble.qos_directory(config)
     try:
-        settings = assemble.regulation(config)
-        settings = dataclasses.replace(
-            settings,
-            rules=rules_in_force(settings, directory),
-            adopt=settings.adopt or getattr(options, "adopt", False),
-        )
+        settings = assemble.regulation_in_force(config)
+        adopt = settings.adopt or getattr(options, "adopt", False)
+        settings = dataclasses.replace(settings, adopt=adopt)
         with Operator(settings, directory, assemble.speeds(settings)) as operator:
             return VERBS[options.verb](operator, options)
     except BadRule as error:

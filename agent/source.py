@@ -102,6 +102,7 @@ class DaemonSource:
             self.requests.append(done)
             self.wake.set()
             await done.wait()
+        self.uplink.wake(hurry=True)
 
     def take_requests(self) -> list[asyncio.Event]:
         """Those who wait for the interval to close; the caller sets their events."""

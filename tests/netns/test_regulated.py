@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import time
 
 import pytest
 
+from agent.qos.apply import statistics
+from agent.qos.apply.netlink import Netlink
 from tests.support.agents import Agent
 from tests.support.namespaces import wait_until
 
@@ -57,3 +61,119 @@ def test_a_class_reaches_its_leaf(agent):
     call(agent.space, 50)
     assert voice(agent) == before + 50
     assert agent.status()["problems"] == []
+
+
+def heard(space, packets: int, send) -> list[int]:
+    """TOS bytes of datagrams to port 9 as they arrive in a namespace."""
+    with space.entered():
+        inbox = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    inbox.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+    inbox.settimeout(5)
+    with inbox:
+        inbox.bind(("10.9.0.2", 9))
+        send()
+        found = []
+        for _ in range(packets):
+            _, ancillary, _, _ = inbox.recvmsg(2048, 64)
+            found.append(ancillary[0][2][0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("marking", "sent", "arrives"),
+    [
+        ("off", 0x00, 0x00),
+        ("keep", 0x01, 0xB9),  # unmarked: EF, and ECT(1) as it was
+        ("keep", 0x2A, 0x2A),  # a mark that the packet brings wins
+        ("set", 0x2A, 0xBA),
+    ],
+)
+def test_marks_at_the_far_end(agent, netns, marking, sent, arrives):
+    """SIP is voice by its port; its code point is written and the ECN bits stay."""
+    agent.qos["marking"] = marking
+    started(agent)
+    far = netns.spaces[1]
+
+    def send() -> None:
+        with agent.space.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.bind(("10.9.0.1", 5060))
+            one.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, sent)
+            for _ in range(20):
+                one.sendto(b"x" * 100, ("10.9.0.2", 9))
+
+    assert heard(far, 20, send) == [arrives] * 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_dead_agent_holds_nobody(agent, number):
+    """Five seconds after its last word packets go the branch that nobody throttles."""
+    started(agent)
+    agent.process.send_signal(number)
+    time.sleep(5.5)
+    before = branches(agent)
+    call(agent.space, 20)
+    after = branches(agent)
+    assert after["active"] == before["active"]
+    assert after["baseline"] >= before["baseline"] + 20
+    if number == signal.SIGSTOP:
+        agent.process.send_signal(signal.SIGCONT)
+        wait_until(
+            "control again",
+            lambda: call(agent.space, 1) or branches(agent)["active"] > after["active"],
+        )
+        agent.stop()
+        call(agent.space, 1)
+        assert branches(agent)["baseline"] > after["baseline"]
+
+
+def branches(agent: Agent) -> dict[str, int]:
+    """Packets of voice, in either branch of the tree."""
+    with agent.space.entered(), Netlink() as netlink:
+        counts = statistics.by_handle(netlink, socket.if_nametoindex("left0"))
+    return {
+        "active": counts[0x57450011].sent_packets,
+        "baseline": counts[0x57450021].sent_packets,
+    }
+
+
+def test_excess_voice_is_demoted_not_dropped(agent):
+    """Voice has 30 % of the link: 6 of 20 Mbit/s; what is more goes as unknown, unlost."""
+    started(agent)
+    before = show(agent)["left0"]["egress"]
+    payload, seconds = b"x" * 1000, 3.0
+    with agent.space.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB8)
+        begin, sent = time.monotonic(), 0
+        while (passed := time.monotonic() - begin) < seconds:
+            # 12 Mbit/s: twice what voice may take, and less than the link.
+            while sent < passed * 12e6 / 8 / 1042:
+                sent += one.sendto(payload, ("10.9.0.2", 9)) // len(payload)
+            time.sleep(0.002)
+    time.sleep(0.5)
+    after = show(agent)["left0"]["egress"]
+    grown = {
+        name: {unit: after[name][unit] - before[name][unit] for unit in after[name]}
+        for name in ("voice", "unknown")
+    }
+    assert grown["voice"]["drops"] == grown["unknown"]["drops"] == 0
+    packets = grown["voice"]["sent_packets"] + grown["unknown"]["sent_packets"]
+    assert sent <= packets <= sent + 20  # and ARP
+    rate = grown["voice"]["sent_bytes"] * 8 / seconds / 1e6
+    assert 5.4 <= rate <= 6.6, grown
+
+
+def test_observing_touches_nothing(agent):
+    agent.qos["mode"] = "observe"
+    before = agent.space.run("tc", "qdisc", "show")
+    agent.start()
+    time.sleep(2.5)
+    assert agent.space.run("tc", "qdisc", "show") == before
+    assert agent.status()["problems"] == []
+
+
+def test_revert_needs_no_agent(agent):
+    before = agent.space.run("tc", "qdisc", "show", "dev", "left0")
+    started(agent)
+    agent.kill()
+    agent.command("qos", "revert")
+    assert agent.space.run("tc", "qdisc", "show", "dev", "left0") == before
