@@ -23,6 +23,8 @@ class Collector:
 
     space: Namespace
     folder: Path
+    auth: str = "none"
+    token: str = ""  # shown by `ask`
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -36,7 +38,7 @@ class Collector:
             "agent-port": PORT,
             "console-port": PORT,
             "data-dir": self.folder / "data",
-            "auth": "none",
+            "auth": self.auth,
         }
         arguments = [f"--{key}={value}" for key, value in settings.items()]
         with (self.folder / "collector.log").open("a") as log:
@@ -61,11 +63,24 @@ class Collector:
             connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
             connection.connect()
         try:
-            connection.request("GET", path)
+            shown = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+            connection.request("GET", path, headers=shown)
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
         finally:
             connection.close()
         return answer
+
+    def secret(self, kind: str, name: str) -> str:
+        """Make a token: kind is --agent or --api."""
+        command = [str(COLLECTOR), "token", "add", kind, name]
+        done = subprocess.run(
+            [*command, f"--data-dir={self.folder / 'data'}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.strip()
 
     def kill(self) -> None:
         assert self.process is not None
