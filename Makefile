@@ -86,7 +86,7 @@ test: setup ## every test that needs no VM
 
 test-long: setup ## the same campaigns at full length
 	@packaging/prepare-host.sh
-	WEIR_CAMPAIGN=long WEIR_REQUIRE_ROOT=1 $(PYTEST) -p tests.support.campaign_report -m campaign --timeout=3600 tests
+	WEIR_CAMPAIGN=long WEIR_FUZZ_SECONDS=900 WEIR_REQUIRE_ROOT=1 $(PYTEST) -p tests.support.campaign_report -m campaign --timeout=3600 tests
 
 bench: setup ## run benchmarks, one JSON object a line, write docs/benchmarks.md
 	@packaging/prepare-host.sh

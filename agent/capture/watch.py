@@ -77,6 +77,7 @@ class Watch:
     _slots: dict[int, _Slot] = field(default_factory=dict)
     _adopted: dict[int, tuple[str, int, int]] = field(default_factory=dict)
     _failed: dict[int, str] = field(default_factory=dict)  # ifindex: why
+    _absent: list[str] = field(default_factory=list)
     _ticks: int = 0
     _first: bool = True
 
@@ -93,7 +94,8 @@ class Watch:
         if not (self.links.changed() or self._first or retry):
             return []
         listed = matching(self.links.list(), self.choice.patterns)
-        notes = self._missing(listed) if self._first else []
+        self._absent = self._missing(listed)
+        notes = list(self._absent) if self._first else []
         self._first = False
         present = {(link.name, link.ifindex): link for link in listed}
         for slot in list(self._adopted):
@@ -250,7 +252,7 @@ class Watch:
 
     def failures(self) -> list[str]:
         """Why interfaces that should be watched are not."""
-        return list(self._failed.values())
+        return [*self._absent, *self._failed.values()]
 
     def statistics(self) -> dict[str, npt.NDArray[np.uint64]]:
         """The kernel's own counts by interface: uint64 (rx, tx) x records.UNITS."""

@@ -73,7 +73,10 @@ class _RunOptions(ctypes.Structure):
 @cache
 def library() -> Any:
     """libbpf.so.1, opened once. Raises OSError where it is not installed."""
-    return ctypes.CDLL("libbpf.so.1", use_errno=True)
+    loaded = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    # What it would print goes to nobody's log; refusals are raised with their reason.
+    loaded.libbpf_set_print(None)
+    return loaded
 
 
 def checked(result: int, what: str) -> int:
