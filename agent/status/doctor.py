@@ -87,25 +87,17 @@ def _kernel(facts: Facts, config: Config) -> Iterator[Finding]:
 
 
 def _loader(facts: Facts, config: Config) -> Iterator[Finding]:
-    prebuilt = facts.has_btf and facts.has_libbpf
-    compiles = facts.has_bcc and facts.has_headers
-    lacking = [
-        *([] if facts.has_btf else ["kernel BTF"]),
-        *([] if facts.has_libbpf else ["libbpf.so.1"]),
-    ]
-    headers = f"apt-get install python3-bpfcc linux-headers-{facts.kernel}"
-    if config.capture.loader == "bcc" and not compiles:
-        yield Finding("loader", Level.FAILED, "bcc or kernel headers are missing", headers)
-    elif prebuilt:
+    # Neither back end reads the kernel's BTF; both speak to the kernel through libbpf.
+    if not facts.has_libbpf:
+        remedy = "apt-get install libbpf1"
+        yield Finding("loader", Level.FAILED, "no libbpf.so.1", remedy)
+    elif config.capture.loader != "bcc":
         yield Finding("loader", Level.OK, "prebuilt programs through libbpf")
-    elif config.capture.loader == "libbpf" or not compiles:
-        text = f"no {' and no '.join(lacking)}"
-        remedy = "apt-get install libbpf1" if facts.has_btf else headers
-        yield Finding("loader", Level.FAILED, text, remedy)
+    elif facts.has_bcc and facts.has_headers:
+        yield Finding("loader", Level.OK, "bcc compiles here, with 170 MB of memory")
     else:
-        text = f"no {' and no '.join(lacking)}: bcc compiles here, with 170 MB of memory"
-        remedy = "apt-get install libbpf1" if facts.has_btf else "use a kernel with BTF"
-        yield Finding("loader", Level.DEGRADED, text, remedy)
+        remedy = f"apt-get install python3-bpfcc linux-headers-{facts.kernel}"
+        yield Finding("loader", Level.FAILED, "bcc or kernel headers are missing", remedy)
 
 
 def _capabilities(facts: Facts, config: Config) -> Iterator[Finding]:

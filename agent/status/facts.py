@@ -47,7 +47,6 @@ class Facts:
     """Everything the checks look at."""
 
     kernel: str = "6.1.0"
-    has_btf: bool = True
     has_headers: bool = True
     has_bcc: bool = True
     has_libbpf: bool = True
@@ -79,7 +78,6 @@ def gather(
     there = next(path for path in (data, *data.parents) if path.exists())
     return Facts(
         kernel=release,
-        has_btf=(root / "sys/kernel/btf/vmlinux").exists(),
         has_headers=(root / "lib/modules" / release / "build").exists(),
         has_bcc=importlib.util.find_spec("bcc") is not None,
         has_libbpf=any(root.glob("usr/lib/*/libbpf.so.1"))

@@ -34,10 +34,7 @@ FAULTS = [
     ({"kernel": "5.10.0"}, "kernel", Level.FAILED, "5.10.0 is too old"),
     ({"kernel": ""}, "kernel", Level.FAILED, "unknown is too old"),
     ({"lockdown": "confidentiality"}, "lockdown", Level.FAILED, "lockdown keeps BPF"),
-    ({"has_btf": False}, "loader", Level.DEGRADED, "no kernel BTF: bcc compiles here"),
-    ({"has_libbpf": False}, "loader", Level.DEGRADED, "no libbpf.so.1: bcc compiles here"),
-    ({"has_btf": False, "has_bcc": False}, "loader", Level.FAILED, "no kernel BTF"),
-    ({"has_libbpf": False, "has_headers": False}, "loader", Level.FAILED, "no libbpf.so.1"),
+    ({"has_libbpf": False}, "loader", Level.FAILED, "no libbpf.so.1"),
     (
         {"capabilities": frozenset({"CAP_NET_ADMIN"})},
         "capabilities",

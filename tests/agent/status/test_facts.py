@@ -62,7 +62,7 @@ def test_a_machine_with_nothing_is_read_too(tmp_path):
     config = Config(Agent(data_dir=str(tmp_path / "file" / "b")))
     (tmp_path / "file").touch()
     facts = gather(config, (), False, tmp_path)
-    assert (facts.kernel, facts.has_btf, facts.has_headers) == ("", False, False)
+    assert (facts.kernel, facts.has_headers) == ("", False)
     assert facts.capabilities == facts.qdiscs == frozenset()
     assert facts.data_directory_error == f"{tmp_path}/file is not a directory"
 
