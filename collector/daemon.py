@@ -40,6 +40,7 @@ class Daemon:
         self.parts = assembly
         self._reload = reload
         self._tls = tls_context(assembly.config)
+        self._is_failing = False  # as far as the log knows
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish what was accepted."""
@@ -113,10 +114,20 @@ class Daemon:
         while True:
             await asyncio.sleep(1.0 - time.time() % 1.0)
             notify("WATCHDOG=1")
+            self._tell_of_the_store()
             if self.parts.socket.watching:
                 with logged("the live picture"):
                     found = await self.parts.overview.picture(self.parts.read, time.time())
                     self.parts.socket.push(*found)
+
+    def _tell_of_the_store(self) -> None:
+        """Log that the store fails, and that it works again: once each."""
+        failing = self.parts.intake.store_failing
+        if failing and not self._is_failing:
+            LOG.error("%s: uploads wait in the journal: see to its disk or server", failing)
+        elif self._is_failing and not failing:
+            LOG.info("the store works again")
+        self._is_failing = bool(failing)
 
     async def _keep_house(self) -> None:
         """Raise and resolve alerts, forget what is old, keep the store under its cap."""

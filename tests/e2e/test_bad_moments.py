@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import subprocess
 import time
@@ -14,17 +15,17 @@ import pytest
 
 from agent.capture.session import object_path
 from agent.status.client import Client
+from tests.collector.support import Answer, Server, batch
 from tests.support.agents import AGENT, Agent, assert_without_gaps, totals, unbalanced
 from tests.support.collectors import PORT, Collector
 from tests.support.mix import mixed
 from tests.support.namespaces import wait_until
-from tests.support.refusals import ended, hidden
+from tests.support.refusals import ended, hidden, run, without
 from tests.support.sending import Packed, Sender, pack
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
 CAPTURE = {"interfaces": ["right0"], "xdp": "off"}
-SPOOL_MB = 2
 
 
 @pytest.fixture
@@ -83,9 +84,9 @@ def counted(agent: Agent) -> tuple[int, dict[tuple[str, str], int]]:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, megabytes: int = 2) -> Iterator[Path]:
     folder.mkdir()
-    size = f"size={SPOOL_MB}m"
+    size = f"size={megabytes}m"
     subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], check=True)
     try:
         yield folder
@@ -93,17 +94,18 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
 def test_a_full_disk_keeps_the_interval_open_and_loses_nothing(agent, sent, tmp_path):
     with small_disk(tmp_path / "data") as data:
         agent.start()
         sent.some()
         wait_until("a batch is on disk", lambda: spooled(agent) > 0)
-        with (
-            (data / "ballast").open("wb", buffering=0) as ballast,
-            contextlib.suppress(OSError),
-        ):
-            while True:
-                ballast.write(bytes(4096))
+        fill(data / "ballast")
         wait_until("the agent says so", lambda: said(agent, "free some space"))
         before = spooled(agent)
         for _ in range(3):
@@ -151,6 +153,37 @@ def test_a_second_agent_is_refused_and_the_first_one_counts_on(agent, sent, tmp_
         assert re.fullmatch("weir-agent: " + says, lines[0]), lines[0]
         assert code == expected
     assert not Path(f"{agent.pins}-2").exists()
+    sent.some()
+    agent.stop()
+    assert counted(agent) == (sent.bytes, {})
+
+
+def test_pins_that_cannot_be_read_are_left_alone(agent, sent):
+    agent.start()
+    sent.some()
+    agent.kill()
+    pins = sorted(agent.pins.rglob("*"))
+    sent.some()
+    epoch = agent.pins / "maps" / "epoch"
+    epoch.chmod(0)
+    poor = without("bpf", "sys_admin", "dac_override", "dac_read_search")
+    for command in ("run", "detach"):
+        code, lines = run(agent, poor, command)
+        assert len(lines) == 1, lines
+        assert "Permission denied; needs CAP_BPF, CAP_NET_ADMIN and" in lines[0]
+        assert code == 2
+        assert sorted(agent.pins.rglob("*")) == pins
+    epoch.chmod(0o600)
+    agent.start()
+    agent.stop()
+    assert counted(agent) == (sent.bytes, {})
+
+
+def test_an_interface_that_is_not_there_is_waited_for(agent, sent):
+    agent.capture["interfaces"] = ["right0", "wan7"]
+    agent.start()
+    (line,) = said(agent, "wan7")
+    assert line == "INFO wan7: no such interface; it is watched as soon as it appears"
     sent.some()
     agent.stop()
     assert counted(agent) == (sent.bytes, {})
@@ -246,3 +279,37 @@ def test_no_collector_then_a_wrong_token_then_all_is_delivered(agent, sent, tmp_
         assert rx[0]["seen"]["bytes"] == sent.bytes
     finally:
         collector.stop()
+
+
+def test_a_collector_with_a_full_disk_refuses_and_recovers(tmp_path):
+    with small_disk(tmp_path / "data", megabytes=64) as data:
+        server = Server(data)
+        try:
+            server.start()
+            assert server.post(batch(1)).status == 200
+            server.settled()
+            fill(data / "ballast")
+            numbers = itertools.count(2)
+            refused = wait_until("it is full", lambda: refusal(server, next(numbers)))
+            assert refused.status == 503
+            assert refused.headers["Retry-After"] == "30"
+            assert refused.json["error"].endswith("No space left on device")
+            wait_until("it says so", lambda: "the store fails" in server.log())
+            assert server.get("/health").json["status"] == "failing"
+            (data / "ballast").unlink()
+            last = next(numbers)
+            for number in range(2, last):
+                assert server.post(batch(number)).status == 200
+            server.settled()
+            (agent,) = server.get("/api/agents").json["agents"]
+            assert (agent["batches"], agent["missing_batches"]) == (last - 1, 0)
+            wait_until("it says so", lambda: "the store works again" in server.log())
+            assert server.get("/health").json["status"] == "ok"
+            assert server.log().count("the store") == 2, server.log()
+        finally:
+            server.stop()
+
+
+def refusal(server: Server, number: int) -> Answer | None:
+    answer = server.post(batch(number))
+    return None if answer.status == 200 else answer
