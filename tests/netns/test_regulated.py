@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from agent.qos.apply import statistics
 from agent.qos.apply.netlink import Netlink
+from tests.support import foreign
 from tests.support.agents import Agent
 from tests.support.namespaces import wait_until
 
@@ -63,14 +65,14 @@ def test_a_class_reaches_its_leaf(agent):
     assert agent.status()["problems"] == []
 
 
-def heard(space, packets: int, send) -> list[int]:
+def heard(space, packets: int, send, address: str = "10.9.0.2") -> list[int]:
     """TOS bytes of datagrams to port 9 as they arrive in a namespace."""
     with space.entered():
         inbox = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     inbox.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
     inbox.settimeout(5)
     with inbox:
-        inbox.bind(("10.9.0.2", 9))
+        inbox.bind((address, 9))
         send()
         found = []
         for _ in range(packets):
@@ -177,3 +179,60 @@ def test_revert_needs_no_agent(agent):
     agent.kill()
     agent.command("qos", "revert")
     assert agent.space.run("tc", "qdisc", "show", "dev", "left0") == before
+
+
+def test_a_stranger_keeps_the_device_and_counting_goes_on(agent):
+    foreign.shaper(agent.space, "left0")
+    before = foreign.everything(agent.space, "left0")
+    agent.start()
+    wait_until("a word about it", lambda: agent.status()["problems"])
+    (problem,) = agent.status()["problems"]
+    assert "the root qdisc htb 9: is not Weir's" in problem
+    call(agent.space, 10)
+    (interface,) = agent.status()["interfaces"]
+    assert interface["classes"]["tx"]["voice"]["packets"] == 10
+    assert foreign.everything(agent.space, "left0")["classes"] == before["classes"]
+    agent.stop()
+    agent.command("detach")
+    after = foreign.everything(agent.space, "left0")
+    # HTB counts in its options what went past its classes.
+    (root,) = after.pop("qdiscs")
+    assert (root["kind"], root["handle"]) == ("htb", "9:")
+    before.pop("qdiscs")
+    assert after == before
+
+
+def test_neighbours_are_as_they_were(agent):
+    """Filters in clsact and TCX programs of others, both directions shaped."""
+    agent.qos["interface"] = [WAN | {"ingress_mbps": 50}]
+    fd = foreign.program("foreign")
+    foreign.clsact_filter(agent.space, "left0", fd, priority=1)
+    links = foreign.tcx(agent.space, "left0", fd)
+    try:
+        before = foreign.everything(agent.space, "left0")
+        for _ in range(3):
+            started(agent)
+            assert foreign.everything(agent.space, "left0")["links"] == before["links"]
+            agent.kill()
+            agent.command("qos", "revert")
+            agent.command("detach")
+            assert foreign.everything(agent.space, "left0") == before
+    finally:
+        for one in (*links, fd):
+            os.close(one)
+
+
+def test_what_arrives_has_its_class_too(agent, netns):
+    """Through the IFB, by the same program, with its code point washed off."""
+    agent.qos |= {"interface": [WAN | {"ingress_mbps": 50}], "wash": True}
+    started(agent)
+    far = netns.spaces[1]
+
+    def send() -> None:
+        with far.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB9)
+            for _ in range(20):
+                one.sendto(b"x" * 100, ("10.9.0.1", 9))
+
+    assert heard(agent.space, 20, send, "10.9.0.1") == [0x01] * 20
+    assert show(agent)["left0"]["ingress"]["voice"]["sent_packets"] == 20
