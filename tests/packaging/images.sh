@@ -5,6 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+# A network of its own without a way out: nothing is fetched, and no port of ours is taken.
+if [[ -z ${WEIR_ALONE:-} ]]; then WEIR_ALONE=1 exec unshare --net "$PWD/tests/packaging/images.sh"; fi
+ip link set lo up
+
 store=(--storage-driver vfs --root "$PWD/build/images/root" --runroot "$PWD/build/images/run")
 buildah() { command buildah "${store[@]}" "$@"; }
 mkdir -p build/images
@@ -15,13 +19,13 @@ if ! buildah inspect --type image localhost/weir-base >/dev/null 2>&1; then
 	buildah rm "$empty" >/dev/null
 fi
 for program in agent collector; do
-	buildah bud --quiet --isolation chroot --network none --build-arg BASE=localhost/weir-base \
+	buildah bud --quiet --isolation chroot --network host --build-arg BASE=localhost/weir-base \
 		--file packaging/containers/$program.Containerfile --tag localhost/weir-$program . >/dev/null
 	echo "weir-$program: built"
 done
 container=$(buildah from --pull-never localhost/weir-collector)
 trap 'buildah rm "$container" >/dev/null' EXIT
-buildah run --isolation chroot --network none "$container" -- sh -euc '
+buildah run --isolation chroot --network host "$container" -- sh -euc '
 	[ "$(id -un)" = weir-collector ]
 	weir-collector run --bind-host 127.0.0.1 2>/tmp/log & pid=$!
 	for attempt in $(seq 60); do
