@@ -19,7 +19,7 @@ if ! buildah inspect --type image localhost/weir-base >/dev/null 2>&1; then
 	buildah rm "$empty" >/dev/null
 fi
 for program in agent collector; do
-	buildah bud --quiet --isolation chroot --network host --build-arg BASE=localhost/weir-base \
+	buildah bud --quiet --format docker --isolation chroot --network host --build-arg BASE=localhost/weir-base \
 		--file packaging/containers/$program.Containerfile --tag localhost/weir-$program . >/dev/null
 	echo "weir-$program: built"
 done
