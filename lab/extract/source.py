@@ -20,7 +20,7 @@ BUFFER_BYTES: Final = 1 << 18
 """Small enough to stay in a core's cache between the kernel's copy and the parser."""
 
 LONGEST_BYTES: Final = (1 << 24) + 8192
-"""A packet record may be 16 MiB (native/capture.h); the buffer grows to hold one."""
+"""A packet record may be 16 MiB (native/capture_state.h); the buffer grows to hold one."""
 
 HEAD_BYTES: Final = 6
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz"}
