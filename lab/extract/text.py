@@ -18,7 +18,7 @@ ROOM_BYTES: Final = 1 << 20
 
 
 class Kind(IntEnum):
-    """How a cell is written (native/csv.c, enum weir_column_kind)."""
+    """How a cell is written (native/csv_column.h, enum weir_column_kind)."""
 
     INTEGER = 0
     REAL = 1
