@@ -1,4 +1,4 @@
-"""The engine's structures as numpy dtypes (native/track.h, cic.h, settings.h)."""
+"""The engine's structures as numpy dtypes (native/track.h, cic_flow.h, settings.h)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ CIC_FLOW: Final = np.dtype(
         ("segments", "<u8", (2,)),
     ]
 )
-"""One flow as CICFlowMeter measures it (native/cic.h)."""
+"""One flow as CICFlowMeter measures it (native/cic_flow.h)."""
 
 TALLY: Final = np.dtype(
     [
