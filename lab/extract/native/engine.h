@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's state, and what its two meters share: weir's own (engine.c), CIC's (cic.h).
- */
+/* The engine's state, and what its meters share: Weir's own (meter.h), CIC's (cic.h). */
 #ifndef WEIR_ENGINE_H
 #define WEIR_ENGINE_H
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A batch counted, packets for the next one kept back, and what ended put in order. */
+#ifndef WEIR_BATCH_H
+#define WEIR_BATCH_H
+
+#include "workers.h"
+
+static int weir_compare_ended(const void *a, const void *b)
+{
+	const struct weir_ended *left = a, *right = b;
+
+	if (left->end_packet != right->end_packet)
+		return left->end_packet < right->end_packet ? -1 : 1;
+	return left->first_packet < right->first_packet
+		       ? -1
+		       : left->first_packet > right->first_packet;
+}
+
+/* What ended in this batch, of all tables, in the order it ended. */
+static void weir_engine_gather(struct weir_engine *engine)
+{
+	engine->queue.count = 0;
+	engine->next = 0;
+	for (__u32 number = 0; number < WEIR_TABLES; number++) {
+		struct weir_ended_list *list = &engine->ended[number];
+
+		for (size_t i = 0; i < list->count; i++)
+			if (weir_ended_add(&engine->queue, &list->entries[i]))
+				engine->failed = 1;
+		list->count = 0;
+	}
+	if (engine->queue.count)
+		qsort(engine->queue.entries, engine->queue.count,
+		      sizeof(*engine->queue.entries), weir_compare_ended);
+}
+
+/* Count the batch, but for the packets kept back. */
+static void weir_engine_batch(struct weir_engine *engine)
+{
+	__u32 held = engine->eof || !engine->settings.reorder_ns ? 0 : WEIR_HELD;
+
+	engine->ready = engine->filled > held ? engine->filled - held : 0;
+	held = engine->filled - engine->ready;
+	engine->now_ns = engine->latest_ns;
+	if (held && engine->order_ns[engine->ready] < engine->now_ns)
+		engine->now_ns = engine->order_ns[engine->ready];
+	if (engine->jobs > 1)
+		pthread_barrier_wait(&engine->begin);
+	weir_engine_share(engine, 0);
+	if (engine->jobs > 1)
+		pthread_barrier_wait(&engine->end);
+	/* Items may lie anywhere: out to the spare room behind the batch, and back. */
+	for (__u32 i = 0; i < held; i++)
+		engine->items[WEIR_BATCH + i] =
+			engine->items[engine->order[engine->ready + i]];
+	memcpy(engine->items, engine->items + WEIR_BATCH, held * sizeof(*engine->items));
+	for (__u32 i = 0; i < held; i++) {
+		engine->order[i] = i;
+		engine->order_ns[i] = engine->items[i].now_ns;
+	}
+	engine->filled = held;
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A batch shared out by table among threads, each table always to the same one. */
+#ifndef WEIR_WORKERS_H
+#define WEIR_WORKERS_H
+
+#include <stddef.h>
+
+#include "meter.h"
+
+/* What every packet of a flow touches: all up to the active and idle periods. */
+#define WEIR_HOT_BYTES offsetof(struct weir_flow, record.active)
+
+struct weir_worker {
+	struct weir_engine *engine;
+	__u32 number;
+};
+
+static inline void weir_prefetch_slot(const struct weir_engine *engine, __u32 position)
+{
+	const struct weir_item *item = &engine->items[engine->order[position]];
+	const struct weir_table *table = &engine->table[item->hash >> 60];
+
+	__builtin_prefetch(&table->slots[(__u32)(item->hash >> 32) & table->mask]);
+	__builtin_prefetch(&item->packet);
+}
+
+static inline void weir_prefetch_flow(const struct weir_engine *engine, __u32 position)
+{
+	const struct weir_item *item = &engine->items[engine->order[position]];
+	const struct weir_table *table = &engine->table[item->hash >> 60];
+	__u64 slot = table->slots[(__u32)(item->hash >> 32) & table->mask];
+	const __u8 *flow;
+
+	if (!(__u32)slot)
+		return;
+	flow = weir_table_flow(table, (__u32)slot - 1);
+	for (unsigned int line = 0; line < WEIR_HOT_BYTES; line += 64)
+		__builtin_prefetch(flow + line, 1);
+	__builtin_prefetch(flow + offsetof(struct weir_flow, extra), 1);
+	__builtin_prefetch(flow + offsetof(struct weir_flow, extra) + 64, 1);
+}
+
+/* One worker's tables over the whole batch. */
+static void weir_engine_share(struct weir_engine *engine, __u32 worker)
+{
+	weir_idle_threshold_ns = engine->settings.activity_ns;
+	for (__u32 i = 0; i < engine->ready; i++) {
+		const struct weir_item *item = &engine->items[engine->order[i]];
+		__u32 number = item->hash >> 60;
+
+		if (i + WEIR_AHEAD * 2 < engine->ready)
+			weir_prefetch_slot(engine, i + WEIR_AHEAD * 2);
+		if (engine->jobs > 1 && number % engine->jobs != worker)
+			continue;
+		if (i + WEIR_AHEAD < engine->ready)
+			weir_prefetch_flow(engine, i + WEIR_AHEAD);
+		weir_table_take(engine, number, item);
+	}
+	for (__u32 number = worker; number < WEIR_TABLES; number += engine->jobs)
+		weir_table_sweep(engine, number);
+}
+
+static void *weir_engine_thread(void *argument)
+{
+	struct weir_worker worker = *(struct weir_worker *)argument;
+
+	free(argument);
+	for (;;) {
+		pthread_barrier_wait(&worker.engine->begin);
+		if (worker.engine->stopping)
+			return 0;
+		weir_engine_share(worker.engine, worker.number);
+		pthread_barrier_wait(&worker.engine->end);
+	}
+}
+
+/* Threads beside the caller's own; fewer where the machine gives no more. */
+static void weir_engine_threads(struct weir_engine *engine)
+{
+	__u32 jobs = engine->settings.jobs;
+
+	jobs = jobs < WEIR_TABLES ? jobs : WEIR_TABLES;
+	if (engine->settings.mode != WEIR_MODE_WEIR || jobs < 2)
+		return;
+	pthread_barrier_init(&engine->begin, 0, jobs);
+	pthread_barrier_init(&engine->end, 0, jobs);
+	engine->jobs = jobs;
+	for (__u32 i = 1; i < jobs; i++) {
+		struct weir_worker *worker = malloc(sizeof(*worker));
+
+		if (!worker)
+			abort();
+		*worker = (struct weir_worker){engine, i};
+		if (pthread_create(&engine->thread[i], 0, weir_engine_thread, worker))
+			abort();
+	}
+}
+
+/* Let the threads go. */
+static void weir_engine_join(struct weir_engine *engine)
+{
+	if (engine->jobs < 2)
+		return;
+	engine->stopping = 1;
+	pthread_barrier_wait(&engine->begin);
+	for (__u32 i = 1; i < engine->jobs; i++)
+		pthread_join(engine->thread[i], 0);
+	pthread_barrier_destroy(&engine->begin);
+	pthread_barrier_destroy(&engine->end);
+}
+
+#endif
