@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.agents import Agent
+from tests.support.capturing import capture
 from tests.support.namespaces import wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(240)]
@@ -148,6 +149,27 @@ def test_a_call_is_in_time_and_the_link_is_full(agent, netns):
     assert statistics.median(rate for _, rate in seen) >= 0.94 * LINK_MBPS, seen
     assert shown(agent)["file"]["sent_packets"] > 1000
     assert agent.status()["problems"] == []
+
+
+def test_marks_of_super_packets_at_the_far_end(agent, netns, tmp_path):
+    """TCP with ECN, handed over in frames of many segments: AF11, and ECN as it was."""
+    left, right = netns.spaces
+    for space in (left, right):
+        space.sysctl("ipv4/tcp_ecn", 1)
+    agent.start()
+    wait_until("a tree", lambda: shown(agent))
+    time.sleep(1.5)
+    arrived = tmp_path / "arrived.pcap"
+    only = f"tcp dst port {FILE_PORT}"
+    with (
+        capture(right, "right0", arrived, expression=only) as seen,
+        downloads(left, right, 2, 2),
+    ):
+        pass
+    classes = [frame[15] for frame in seen.frames()]
+    assert {traffic_class >> 2 for traffic_class in classes} == {10}
+    assert classes.count(10 << 2 | 2) > len(classes) // 2  # ECT(0) on data
+    assert max(seen.lengths()) > 1514, "no super-packet was seen"
 
 
 def shown(agent: Agent) -> dict:

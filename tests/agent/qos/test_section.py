@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import tomli
 
 from agent.qos.htb import Layer
 from agent.qos.plan import Target
 from agent.qos.rules import BadRule, Rule
-from agent.qos.section import Settings, parse
+from agent.qos.section import Settings, example, parse
 
 WAN = {"name": "wan", "egress_mbps": 20, "ingress_mbps": 50.5}
 
@@ -82,3 +84,20 @@ def test_the_example_is_the_defaults_and_every_line_of_it_works():
     found = parse(tomli.loads(opened)["qos"])
     assert found.interfaces[0].target(0) == Target("wan", 0)
     assert found.rules == (Rule("video", 5.0, 50.0, 2, 34),)
+
+
+def test_the_example_file_has_every_key_with_its_default():
+    text = (Path(__file__).parents[3] / "config.toml.example").read_text()
+    assert example() in text
+    assert parse(tomli.loads(text)["qos"]) == parse({})
+    commented = [
+        line.removeprefix("# ")
+        if line.startswith("# ") and (" = " in line or "[[" in line)
+        else line
+        for line in example().splitlines()
+    ]
+    tables = tomli.loads("\n".join(line for line in commented if not line.startswith("#")))
+    tables["qos"]["interface"][0] |= {"name": "wan", "egress_mbps": 20}
+    found = parse(tables["qos"])
+    assert found.rules[0].traffic_type == "video"
+    assert found.interfaces[0].name == "wan"
