@@ -16,7 +16,9 @@ import msgpack
 import pytest
 import zstandard
 
-from tests.collector.support import Server, batch, headers
+from tests.collector.support import Answer, Server, batch, headers
+from tests.support.namespaces import wait_until
+from tests.support.refusals import fill, small_disk
 from wire.batch import Batch, encode
 
 UPLOAD = "/api/edge/sketches/binary"
@@ -199,3 +201,38 @@ def test_nothing_bad_was_kept_and_nothing_grew(site):
     assert [(one["name"], one["batches"]) for one in agents] == [("good", sent)]
     assert "Traceback" not in site.server.log()
     assert site.memory_mb() - site.peak_mb < BOMB_BYTES >> 22
+
+
+@pytest.mark.root
+def test_a_collector_with_a_full_disk_refuses_and_recovers(tmp_path):
+    with small_disk(tmp_path / "data", megabytes=64) as data:
+        server = Server(data)
+        try:
+            server.start()
+            assert server.post(batch(1)).status == 200
+            server.settled()
+            fill(data / "ballast")
+            numbers = itertools.count(2)
+            refused = wait_until("it is full", lambda: refusal(server, next(numbers)))
+            assert refused.status == 503
+            assert refused.headers["Retry-After"] == "30"
+            assert refused.json["error"].endswith("No space left on device")
+            wait_until("it says so", lambda: "the store fails" in server.log())
+            assert server.get("/health").json["status"] == "failing"
+            (data / "ballast").unlink()
+            last = next(numbers)
+            for number in range(2, last):
+                assert server.post(batch(number)).status == 200
+            server.settled()
+            (agent,) = server.get("/api/agents").json["agents"]
+            assert (agent["batches"], agent["missing_batches"]) == (last - 1, 0)
+            wait_until("it says so", lambda: "the store works again" in server.log())
+            assert server.get("/health").json["status"] == "ok"
+            assert server.log().count("the store") == 2, server.log()
+        finally:
+            server.stop()
+
+
+def refusal(server: Server, number: int) -> Answer | None:
+    answer = server.post(batch(number))
+    return None if answer.status == 200 else answer

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +12,11 @@ import pytest
 
 from agent.capture.session import object_path
 from agent.status.client import Client
-from tests.collector.support import Answer, Server, batch
 from tests.support.agents import AGENT, Agent, assert_without_gaps, totals, unbalanced
 from tests.support.collectors import PORT, Collector
 from tests.support.mix import mixed
 from tests.support.namespaces import wait_until
-from tests.support.refusals import ended, hidden, run, without
+from tests.support.refusals import ended, fill, hidden, run, small_disk, without
 from tests.support.sending import Packed, Sender, pack
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
@@ -81,23 +77,6 @@ def counted(agent: Agent) -> tuple[int, dict[tuple[str, str], int]]:
     assert_without_gaps([one.sequence for one in batches])
     sums = totals(batches, "right0")
     return sums["rx", "seen", "bytes"], unbalanced(sums)
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int = 2) -> Iterator[Path]:
-    folder.mkdir()
-    size = f"size={megabytes}m"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
 
 
 def test_a_full_disk_keeps_the_interval_open_and_loses_nothing(agent, sent, tmp_path):
@@ -279,37 +258,3 @@ def test_no_collector_then_a_wrong_token_then_all_is_delivered(agent, sent, tmp_
         assert rx[0]["seen"]["bytes"] == sent.bytes
     finally:
         collector.stop()
-
-
-def test_a_collector_with_a_full_disk_refuses_and_recovers(tmp_path):
-    with small_disk(tmp_path / "data", megabytes=64) as data:
-        server = Server(data)
-        try:
-            server.start()
-            assert server.post(batch(1)).status == 200
-            server.settled()
-            fill(data / "ballast")
-            numbers = itertools.count(2)
-            refused = wait_until("it is full", lambda: refusal(server, next(numbers)))
-            assert refused.status == 503
-            assert refused.headers["Retry-After"] == "30"
-            assert refused.json["error"].endswith("No space left on device")
-            wait_until("it says so", lambda: "the store fails" in server.log())
-            assert server.get("/health").json["status"] == "failing"
-            (data / "ballast").unlink()
-            last = next(numbers)
-            for number in range(2, last):
-                assert server.post(batch(number)).status == 200
-            server.settled()
-            (agent,) = server.get("/api/agents").json["agents"]
-            assert (agent["batches"], agent["missing_batches"]) == (last - 1, 0)
-            wait_until("it says so", lambda: "the store works again" in server.log())
-            assert server.get("/health").json["status"] == "ok"
-            assert server.log().count("the store") == 2, server.log()
-        finally:
-            server.stop()
-
-
-def refusal(server: Server, number: int) -> Answer | None:
-    answer = server.post(batch(number))
-    return None if answer.status == 200 else answer

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.support.agents import AGENT, Agent
@@ -87,3 +88,21 @@ def spoil(source: Path, target: Path, section: str) -> None:
     assert len(found) == 1, f"{source}: {len(found)} sections {section}"
     data[found[0] : found[0] + len(_UNSET_REGISTER)] = _UNSET_REGISTER
     target.write_bytes(data)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int = 2) -> Iterator[Path]:
+    """Mount a disk that is soon full."""
+    folder.mkdir()
+    size = f"size={megabytes}m"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
