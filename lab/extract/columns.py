@@ -12,7 +12,8 @@ from lab.extract.identity import ends
 from lab.extract.layout import ENDINGS
 from lab.extract.schemas import Schema
 from lab.extract.text import Cells, Kind, constant, real, whole
-from wire.features import FLAGS, features, packets, periods, ratio
+from wire.features import FLAGS, features
+from wire.moments import packets, periods, ratio
 
 Flows = npt.NDArray[np.void]
 

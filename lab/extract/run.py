@@ -22,8 +22,8 @@ from lab.extract.schemas import SCHEMAS, Schema
 from lab.extract.source import Source, Unreadable
 from lab.extract.summary import Summary
 from lab.extract.text import Writer
-from wire.features import packets
 from wire.listeners import Listeners
+from wire.moments import packets
 
 Flows = npt.NDArray[np.void]
 
