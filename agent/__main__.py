@@ -127,7 +127,12 @@ def detach(config: Config, _: argparse.Namespace) -> int:
     _configure_logs(config)
     for line in farewell.detach(config, lambda: daemon.open_spool(config)):
         print(line)
-    return 0
+    if not assemble.qos_directory(config).is_dir():
+        return 0
+    # Only now: most routers are not shaped, and need no netlink of trees.
+    from agent import shaping
+
+    return shaping.undo(config)
 
 
 def look(config: Config, options: argparse.Namespace) -> int:

@@ -43,6 +43,11 @@ def main(config: Config, options: argparse.Namespace) -> int:
         return 1
 
 
+def undo(config: Config) -> int:
+    """Put back what is shaped, if anything is: 0 done, 1 refused. Raises ConfigError."""
+    return main(config, argparse.Namespace(verb="revert", json=False))
+
+
 def plan(operator: Operator, options: argparse.Namespace) -> int:
     """Say what apply would do."""
     steps, notes = operator.plan()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -173,11 +174,12 @@ def test_observing_touches_nothing(agent):
     assert agent.status()["problems"] == []
 
 
-def test_revert_needs_no_agent(agent):
+@pytest.mark.parametrize("command", [("qos", "revert"), ("detach",)])
+def test_putting_back_needs_no_agent(agent, command):
     before = agent.space.run("tc", "qdisc", "show", "dev", "left0")
     started(agent)
     agent.kill()
-    agent.command("qos", "revert")
+    agent.command(*command)
     assert agent.space.run("tc", "qdisc", "show", "dev", "left0") == before
 
 
@@ -236,3 +238,46 @@ def test_what_arrives_has_its_class_too(agent, netns):
 
     assert heard(agent.space, 20, send, "10.9.0.1") == [0x01] * 20
     assert show(agent)["left0"]["ingress"]["voice"]["sent_packets"] == 20
+
+
+def test_a_device_that_comes_later_is_shaped(agent, netns):
+    """Meanwhile the other one is, and the missing one is said."""
+    agent.capture["interfaces"] = ["left0", "late0"]
+    agent.qos["interface"] = [WAN, WAN | {"name": "late0"}]
+    started(agent)
+    missing = "qos: late0: there is no such device: check the name"
+    assert missing in agent.status()["problems"]
+    netns.veth(agent.space, "late0", netns.spaces[1], "far0")
+    wait_until("its tree", lambda: "late0" in show(agent))
+    wait_until("no word about it", lambda: missing not in agent.status()["problems"])
+    before = voice(agent)
+    wait_until("classes again", lambda: call(agent.space, 1) or voice(agent) > before)
+
+
+def test_a_rule_given_by_api_moves_the_tree_in_place(agent):
+    started(agent)
+    kept = voice(agent)
+    rule = {"traffic_type": "voice", "min_bandwidth": 1, "max_bandwidth": 3, "priority": 3}
+    assert post(agent, "/qos/rule", rule)["status"] == "success"
+    shown = "class htb 5745:21 parent 5745:2 .* ceil 3Mbit"
+    wait_until(
+        "the rule's ceiling",
+        lambda: re.search(shown, agent.space.run("tc", "class", "show", "dev", "left0")),
+    )
+    assert voice(agent) >= kept, "the class was built anew"
+    agent.stop()
+    agent.start()
+    time.sleep(2)
+    assert re.search(shown, agent.space.run("tc", "class", "show", "dev", "left0"))
+    assert agent.status()["problems"] == []
+
+
+def post(agent: Agent, path: str, body: dict) -> dict:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(str(agent.folder / "run" / "agent.sock"))
+        data = json.dumps(body)
+        head = f"POST {path} HTTP/1.0\r\nHost: agent\r\nContent-Length: {len(data)}\r\n\r\n"
+        one.sendall((head + data).encode())
+        answer = b"".join(iter(lambda: one.recv(65536), b""))
+    told: dict = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return told
