@@ -22,11 +22,11 @@ fi
 rm -rf "$root"
 mkdir -p "$root"
 tar --extract --directory "$root" --file "$base"
-cp dist/weir-*+deb"$release"_*.deb "$root/root/"
-cp tests/packaging/inside.sh "$root/root/"
+cp dist/weir-*+deb"$release"_*.deb "$root/srv/"
+cp tests/packaging/inside.sh "$root/srv/"
 # Its own network without a way out, its own processes, its own mounts.
 unshare --net --pid --fork --mount --mount-proc="$root/proc" \
 	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-	sh /root/inside.sh
+	sh /srv/inside.sh
 rm -rf "$root"
 echo "Debian $release: packages install, work, upgrade and go"

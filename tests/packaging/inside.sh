@@ -18,26 +18,26 @@ picture() {
 }
 
 ip link set lo up
-picture >/root/before
+picture >/srv/before
 
-apt-get install -y --no-install-recommends /root/weir-agent_*.deb /root/weir-collector_*.deb >/root/log 2>&1 ||
-	{ cat /root/log && fail "install"; }
+apt-get install -y --no-install-recommends /srv/weir-agent_*.deb /srv/weir-collector_*.deb >/srv/log 2>&1 ||
+	{ cat /srv/log && fail "install"; }
 [ "$(du -sm /usr/lib/weir/agent | cut -f1)" -le 250 ] || fail "the agent takes more than 250 MB"
 du -sm /usr/lib/weir/agent /usr/lib/weir/collector
 
 # Commands run, and say what is wrong in one line.
 for command in "weir-agent --help" "weir-agent check" "weir-collector --help" "weir-collector check"; do
-	$command >/root/out 2>&1 || { cat /root/out && fail "$command"; }
+	$command >/srv/out 2>&1 || { cat /srv/out && fail "$command"; }
 done
-weir-agent status >/root/out 2>&1 && fail "status without an agent"
-[ "$(wc -l </root/out)" = 1 ] || { cat /root/out && fail "status: more than a line"; }
-weir-agent doctor >/root/out 2>&1 || true
-grep -q loader /root/out || { cat /root/out && fail "doctor"; }
+weir-agent status >/srv/out 2>&1 && fail "status without an agent"
+[ "$(wc -l </srv/out)" = 1 ] || { cat /srv/out && fail "status: more than a line"; }
+weir-agent doctor >/srv/out 2>&1 || true
+grep -q loader /srv/out || { cat /srv/out && fail "doctor"; }
 find /usr/share/man/man8 /usr/share/doc/weir-agent /usr/share/doc/weir-collector \
 	/usr/share/bash-completion/completions/weir-agent >/dev/null
 for program in agent collector; do
 	# Every module has what it imports.
-	/usr/lib/weir/$program/bin/python3 -IB - $program 2>/root/out <<-'PYTHON' || { tail -n 3 /root/out && fail "a module of $program"; }
+	/usr/lib/weir/$program/bin/python3 -IB - $program 2>/srv/out <<-'PYTHON' || { tail -n 3 /srv/out && fail "a module of $program"; }
 		import importlib, pkgutil, sys
 		root = importlib.import_module(sys.argv[1])
 		for package in ("wire", sys.argv[1]):
@@ -55,9 +55,9 @@ grep -qF 'installed = Path(sys.prefix)' /usr/lib/weir/agent/lib/python3*/site-pa
 rm -rf /var/lib/weir-collector
 install -d -o weir-collector -g weir-collector -m 750 /var/lib/weir-collector
 setpriv --reuid weir-collector --regid weir-collector --clear-groups weir-collector run \
-	>/root/collector.log 2>&1 &
+	>/srv/collector.log 2>&1 &
 pid=$!
-/usr/bin/python3 -IB - <<'PYTHON' || { cat /root/collector.log && fail "collector"; }
+/usr/bin/python3 -IB - <<'PYTHON' || { cat /srv/collector.log && fail "collector"; }
 import time, urllib.request
 for attempt in range(120):
     try:
@@ -72,22 +72,22 @@ with urllib.request.urlopen("http://127.0.0.1:3000/", timeout=5) as answer:
     assert b"<script" in answer.read()
 PYTHON
 echo "a long enough secret" | weir-collector user add admin --role admin
-weir-collector token add --agent router >/root/token
-[ -s /root/token ] || fail "token"
+weir-collector token add --agent router >/srv/token
+[ -s /srv/token ] || fail "token"
 kill $pid
 wait $pid || fail "the collector's end"
 
 # An edited conffile survives; so do its folders.
 echo "# edited" >>/etc/weir/agent.toml
-apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /root/weir-agent_*.deb >/root/log 2>&1 ||
-	{ cat /root/log && fail "reinstall"; }
+apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /srv/weir-agent_*.deb >/srv/log 2>&1 ||
+	{ cat /srv/log && fail "reinstall"; }
 grep -q "# edited" /etc/weir/agent.toml || fail "conffile lost"
 [ -e /etc/systemd/system/multi-user.target.wants/weir-agent.service ] || fail "not enabled"
 
-apt-get remove -y weir-agent weir-collector >/root/log 2>&1 || { cat /root/log && fail "remove"; }
+apt-get remove -y weir-agent weir-collector >/srv/log 2>&1 || { cat /srv/log && fail "remove"; }
 [ -e /etc/weir/agent.toml ] || fail "remove took the settings"
 [ -d /var/lib/weir-collector ] || fail "remove took the data"
 [ ! -e /usr/lib/weir ] || { find /usr/lib/weir | head && fail "remove left files"; }
-apt-get purge -y weir-agent weir-collector >/root/log 2>&1 || { cat /root/log && fail "purge"; }
-picture >/root/after
-diff /root/before /root/after || fail "purge left something"
+apt-get purge -y weir-agent weir-collector >/srv/log 2>&1 || { cat /srv/log && fail "purge"; }
+picture >/srv/after
+diff /srv/before /srv/after || fail "purge left something"
