@@ -62,4 +62,4 @@ int weir_walk(struct __sk_buff *skb __attribute__((unused)))
 	return walk_flows(sample_entry);
 }
 
-char _license[] SEC("license") = "Dual BSD/GPL";
+char _license[] SEC("license") = "GPL";
