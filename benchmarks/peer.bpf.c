@@ -169,4 +169,4 @@ int empty_tc(struct __sk_buff *skb __attribute__((unused)))
 	return TC_ACT_UNSPEC;
 }
 
-char _license[] SEC("license") = "Dual BSD/GPL";
+char _license[] SEC("license") = "GPL";

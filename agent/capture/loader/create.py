@@ -14,7 +14,7 @@ PERCPU_ARRAY: Final = 6
 SCHED_CLS: Final = 3
 XDP: Final = 6
 
-LICENSE: Final = b"Dual BSD/GPL"
+LICENSE: Final = b"GPL"
 _LOG_BYTES: Final = 16 << 20
 """The verifier's words on one program in full; older kernels refuse a shorter buffer."""
 

@@ -29,4 +29,4 @@ int mark(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-char _license[] SEC("license") = "Dual BSD/GPL";
+char _license[] SEC("license") = "GPL";
