@@ -245,11 +245,8 @@ def test_stopping_inside_a_file(tmp_path: Path, cut: signal.Signals) -> None:
             part.exists() and part.stat().st_size > 9000
         ):
             time.sleep(0.02)
-        begun = time.monotonic()
         child.send_signal(cut)
         status = child.wait(10)
-        took = time.monotonic() - begun
-    assert took < 1
     assert status == (130 if cut == signal.SIGINT else -signal.SIGKILL)
     assert not part.with_suffix("").exists()
     lines = part.read_text().splitlines(keepends=True)
