@@ -535,7 +535,7 @@ def test_a_port_in_use_is_one_line(shared: Server, tmp_path: Path):
     second = Server(tmp_path / "data", "--agent-port", str(shared.port))
     with pytest.raises(AssertionError) as failure:
         second.start()
-    assert "address already in use" in str(failure.value)
+    assert "Address already in use" in str(failure.value)
     assert "Traceback" not in str(failure.value)
 
 
