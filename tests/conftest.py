@@ -1,9 +1,10 @@
-"""What every test may rely on: honest marks, namespaces, property profiles."""
+"""What every test may rely on: honest marks, namespaces, property profiles, turns."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,43 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev")
 )
+
+# A shell starts background jobs deaf to SIGINT, and the daemons under test inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_SLOW = ("alone", "campaign", "browser", "root")
+_TURNS = pytest.StashKey[IO[bytes]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        config.stash[_TURNS] = opened(REPOSITORY / "build")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow modules first, so that no worker is left with one at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        marks = {mark.name for mark in item.iter_markers()}
+        return next((at for at, name in enumerate(_SLOW) if name in marks), len(_SLOW))
+
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(rank(item), ranks.get(item.path, len(_SLOW)))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Wait for a turn before the clock of the test's own timeout starts."""
+    file = item.config.stash.get(_TURNS, None)
+    if file is None:
+        return (yield)
+    with turn(file, alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 def _effective_capabilities() -> int:

@@ -228,11 +228,6 @@ def test_any_number_of_jobs_gives_the_same_bytes(tmp_path: Path, schema: str) ->
     assert len(files) == 1
 
 
-def heed_interrupts() -> None:
-    """A shell starts background jobs deaf to SIGINT, and children inherit it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize("cut", [signal.SIGINT, signal.SIGKILL])
 def test_stopping_inside_a_file(tmp_path: Path, cut: signal.Signals) -> None:
     path = tmp_path / "pipe.pcap"
@@ -241,9 +236,7 @@ def test_stopping_inside_a_file(tmp_path: Path, cut: signal.Signals) -> None:
     words += ["--progress", "json", "--idle-timeout", "0.001"]
     part = tmp_path / "out" / "pipe.pcap_Flow.csv.part"
     with (
-        subprocess.Popen(
-            words, cwd=REPOSITORY, stdout=subprocess.PIPE, preexec_fn=heed_interrupts
-        ) as child,
+        subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.PIPE) as child,
         path.open("wb", buffering=0) as pipe,
     ):
         pipe.write(traffic(60_000, 200))
