@@ -81,6 +81,8 @@ def _qos() -> str:
         "[qos]": "Shaping by the agent; [QoS](qos.md) explains it.",
         "[[qos.interface]]": "One for each device that is shaped.",
         "[[qos.rule]]": "One for each class that gets other than its default share.",
+        "[[qos.match]]": "One for flows whose class is not as their ports say; the first "
+        "that fits wins. There may be 64.",
     }
     parts = []
     for heading, rows in qos_keys():

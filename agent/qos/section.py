@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from agent.qos import matches
 from agent.qos.dscp import PROFILES, marks
 from agent.qos.htb import Layer
+from agent.qos.matches import Match
 from agent.qos.plan import SHAPERS, Target
 from agent.qos.rules import MAX_MEGABITS, BadRule, Rule, parse_all
 
 MODES: Final = ("observe", "shape")
 MARKINGS: Final = ("off", "keep", "set")  # in the order of bpf/qos.h, weir_mark_mode
 AUTO: Final = "auto"
-# A rate that the operator gave is taken as it is; what the device claims is not trusted.
+MEASURED: Final = "measured"
+WAYS: Final = ("egress", "ingress")
+# A rate that the operator gave is taken as it is; what the device claims, or what was
+# measured beside other traffic, is not trusted to the last bit.
 TRUSTED_SHARE: Final = 0.95
 
 _KEYS: Final[Mapping[str, tuple[Any, str]]] = {
@@ -27,7 +32,11 @@ _KEYS: Final[Mapping[str, tuple[Any, str]]] = {
 }
 _INTERFACE_KEYS: Final[Mapping[str, tuple[Any, str]]] = {
     "name": ("", "the device that leads to the slow link"),
-    "egress_mbps": (0.0, "what leaves; auto: 95 % of the device's speed; 0: not shaped"),
+    "egress_mbps": (
+        0.0,
+        "what leaves; auto: 95 % of the device's speed; measured: of what the link was "
+        "seen to carry; 0: not shaped",
+    ),
     "ingress_mbps": (0.0, "what arrives, likewise"),
     "shaper": ("auto", "auto, htb or cake"),
     "strict": (True, "priorities decide who borrows first; false: weights alone"),
@@ -51,6 +60,22 @@ class Shaped:
     layer: Layer
     adaptive: bool
     floor_bps: int
+    measured: frozenset[str] = frozenset()  # ways whose rate is found out
+
+    def source(self, way: str) -> str:
+        """Return where the capacity of a way comes from: settings, device or measured."""
+        given = self.egress_bps if way == "egress" else self.ingress_bps
+        if way in self.measured:
+            return MEASURED
+        return "device" if given is None else "settings"
+
+    def having(self, learned: Mapping[str, int]) -> Shaped:
+        """Return the same with what was measured, bit/s by way; 0 is not yet known."""
+        rates = {
+            way: int(learned.get(way, 0) * TRUSTED_SHARE) if way in self.measured else given
+            for way, given in zip(WAYS, (self.egress_bps, self.ingress_bps), strict=True)
+        }
+        return replace(self, egress_bps=rates["egress"], ingress_bps=rates["ingress"])
 
     def target(self, speed_bps: int) -> Target:
         """Return what to plan for. speed_bps: as the device says, 0: it does not."""
@@ -76,6 +101,7 @@ class Settings:
     adopt: bool
     interfaces: tuple[Shaped, ...]
     rules: tuple[Rule, ...]
+    matches: tuple[Match, ...] = ()
 
     def marks(self) -> tuple[int, ...]:
         """Return the code point of every class, in the order of CLASS_NAMES."""
@@ -86,7 +112,9 @@ class Settings:
 def parse(section: Mapping[str, Any]) -> Settings:
     """Return the settings of a [qos] section. Raises BadRule with one line."""
     plain = {
-        key: value for key, value in section.items() if key not in ("interface", "rule")
+        key: value
+        for key, value in section.items()
+        if key not in ("interface", "rule", "match")
     }
     values = _checked("qos", plain, _KEYS)
     choices = {"mode": MODES, "profile": tuple(PROFILES), "marking": MARKINGS}
@@ -98,7 +126,10 @@ def parse(section: Mapping[str, Any]) -> Settings:
         if names.count(name) > 1:
             raise BadRule(f"qos.interface {name}: there are two: a device has one")
     return Settings(
-        **values, interfaces=interfaces, rules=parse_all(_tables(section, "rule"))
+        **values,
+        interfaces=interfaces,
+        rules=parse_all(_tables(section, "rule")),
+        matches=matches.parse_all(_tables(section, "match")),
     )
 
 
@@ -115,6 +146,14 @@ def example() -> str:
     ]
     for key, value in Rule("video", 5.0, 50.0, 2, 34).as_json().items():
         lines.append(f"# {key} = {_toml(value)}")
+    lines += [
+        "",
+        "# One for flows whose class is not as their ports say; the first that fits wins.",
+        "# [[qos.match]]",
+    ]
+    shown = {"name": "phones", "traffic_type": "voice", "source": "192.168.7.0/24"}
+    for key, (default, text) in matches.KEYS.items():
+        lines.append("# " + _line(key, shown.get(key, default), text))
     return "\n".join(lines) + "\n"
 
 
@@ -124,8 +163,8 @@ def _interface(fields: Mapping[str, Any]) -> Shaped:
         key: fields.get(key, _INTERFACE_KEYS[key][0])
         for key in ("egress_mbps", "ingress_mbps")
     }
-    auto = [key for key, value in rates.items() if value == AUTO]
-    plain = {key: value for key, value in fields.items() if key not in auto}
+    words = {key: value for key, value in rates.items() if value in (AUTO, MEASURED)}
+    plain = {key: value for key, value in fields.items() if key not in words}
     values = _checked(where, plain, _INTERFACE_KEYS)
     if not values["name"]:
         raise BadRule("qos.interface: name is missing: give the device")
@@ -134,7 +173,7 @@ def _interface(fields: Mapping[str, Any]) -> Shaped:
         if not 0 <= values[key] <= 256:
             raise BadRule(f"{where}: {key} {values[key]} is outside 0-256 bytes")
     bps = {
-        key: None if key in auto else _bps(where, key, values[key])
+        key: None if words.get(key) == AUTO else _bps(where, key, values[key])
         for key in ("egress_mbps", "ingress_mbps")
     }
     return Shaped(
@@ -146,6 +185,7 @@ def _interface(fields: Mapping[str, Any]) -> Shaped:
         Layer(values["overhead"], values["mpu"], values["atm"]),
         values["adaptive"],
         _bps(where, "floor_mbps", values["floor_mbps"]),
+        frozenset(way for way in WAYS if words.get(f"{way}_mbps") == MEASURED),
     )
 
 
@@ -194,4 +234,6 @@ def _line(key: str, default: Any, text: str) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(list(value)) if isinstance(value, list | tuple) else str(value)

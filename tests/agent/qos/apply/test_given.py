@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.qos import matches
 from agent.qos.apply import given
 from agent.qos.rules import BadRule, Rule
 
@@ -22,3 +23,19 @@ def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / given.FILE).write_text(text)
     with pytest.raises(BadRule, match=f"{given.FILE}: .*: delete it"):
         given.load(tmp_path)
+
+
+def test_matches_and_capacities_come_back_as_they_were(tmp_path):
+    phones = matches.parse({"name": "phones", "traffic_type": "voice", "ports": "5060"})
+    given.save_matches(tmp_path, [phones])
+    assert given.load_matches(tmp_path) == (phones,)
+    assert given.load_capacities(tmp_path) == {}
+    given.save_capacities(tmp_path, {"wan": {"egress": 20_000_000}})
+    assert given.load_capacities(tmp_path) == {"wan": {"egress": 20_000_000}}
+
+
+@pytest.mark.parametrize("text", ["{", "[7]", '{"wan": 7}', '{"wan": {"egress": "x"}}'])
+def test_damaged_capacities_are_named(tmp_path, text):
+    (tmp_path / given.CAPACITIES).write_text(text)
+    with pytest.raises(BadRule, match=f"{given.CAPACITIES}: .*: delete it"):
+        given.load_capacities(tmp_path)
