@@ -11,6 +11,7 @@ CLANG ?= clang-14
 BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I/usr/include/$(shell uname -m)-linux-gnu
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/flow.bpf.c
 PYTEST := $(PYTHON) -m pytest
+WORKERS ?= 2
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -82,7 +83,7 @@ check: setup ## ruff, mypy, import-linter, documents, clang-format, shellcheck, 
 test: setup ## every test that needs no VM
 	@packaging/prepare-host.sh
 	collector/console/npm.sh test
-	$(PYTEST) tests
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder tests
 
 test-long: setup ## the same campaigns at full length
 	@packaging/prepare-host.sh

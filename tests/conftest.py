@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.shared_data import REPOSITORY
 from tests.support.namespaces import Namespace, World, world
+from tests.support.turns import opened, turn
 
 _NEEDED_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
 _NEEDED_TOOLS = ("nsenter", "tcpdump")

@@ -17,7 +17,7 @@ from tests.support.agents import Agent
 from tests.support.capturing import capture
 from tests.support.namespaces import wait_until
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.timeout(240)]
 
 LINK_MBPS = 20
 FILE_PORT = 445  # file by its port (agent/classify/ports.py)

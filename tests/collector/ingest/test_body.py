@@ -48,8 +48,8 @@ def test_a_stream_without_its_size_is_bounded_too():
 @pytest.mark.parametrize(
     ("data", "encoding", "status"),
     [
-        (gzip.compress(b"a") + b"x", "gzip", 400),
-        (gzip.compress(b"a" * 100)[:-9], "gzip", 400),
+        (gzip.compress(b"a", mtime=0) + b"x", "gzip", 400),
+        (gzip.compress(b"a" * 100, mtime=0)[:-9], "gzip", 400),
         (b"", "gzip", 400),
         (b"a", "br", 415),
         (b"a", "", 415),

@@ -16,7 +16,7 @@ from agent.records import CLASS_NAMES
 from tests.agent.qos.apply.frames import Receiver, Sender, probe_delays_s, traffic
 from tests.support.campaigns import count
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.timeout(600)]
 SECONDS = 2.5
 
 
