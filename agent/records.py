@@ -17,7 +17,7 @@ Array = npt.NDArray[np.void]
 CLASS_NAMES: Final = (
     "unknown", "voice", "video", "interactive", "web", "file", "background",
 )  # fmt: skip
-"""Traffic classes; the index is the kernel's number (bpf/records.h, enum weir_class)."""
+"""Traffic classes; the index is the kernel's number (bpf/orders.h, enum weir_class)."""
 
 HOOKS: Final = ("rx", "tx")
 UNITS: Final = ("frames", "packets", "bytes")

@@ -4,9 +4,7 @@
 #define WEIR_COUNT_H
 
 #include "filter.h"
-#include "flow.h"
-#include "maps.h"
-#include "qos.h"
+#include "shape.h"
 
 #define WEIR_PULL_BYTES 256 /* headers of a frame whose linear part is short */
 
@@ -26,33 +24,15 @@ find_counters(const struct weir_interface *interface, __u32 hook)
 	return bpf_map_lookup_elem(&counters, &index);
 }
 
-/* Class of a flow that begins: destination port, source port, DSCP. */
-static __always_inline __u8 guess_class(const struct weir_packet *packet, __u8 *source)
-{
-	__u32 index = packet->destination_port;
-	__u8 *class = bpf_map_lookup_elem(&port_classes, &index);
-
-	*source = WEIR_SOURCE_PORT;
-	if (class && !*class) {
-		index = packet->source_port;
-		class = bpf_map_lookup_elem(&port_classes, &index);
-	}
-	if (class && !*class) {
-		index = packet->traffic_class >> 2;
-		class = bpf_map_lookup_elem(&dscp_classes, &index);
-		*source = WEIR_SOURCE_DSCP;
-	}
-	if (class && *class)
-		return *class;
-	*source = WEIR_SOURCE_NONE;
-	return WEIR_CLASS_UNKNOWN;
-}
-
 static __always_inline struct weir_record *begin_flow(struct weir_scratch *work)
 {
 	struct weir_record *record = (struct weir_record *)work->blank;
+	struct weir_guess guess;
 
-	record->class = guess_class(&work->packet, &record->class_source);
+	guess_class(&work->key, &work->packet, &guess);
+	record->class = guess.class;
+	record->class_source = guess.source;
+	record->limit = guess.limit;
 	record->id = weir_flow_id(&work->key, work->sight.now_ns);
 	/* Whoever inserts first wins; either way the record is there, or the map is full.
 	 */
@@ -94,6 +74,7 @@ static __always_inline int count_flow(struct weir_scratch *work)
 	if (id && record->id == id) {
 		weir_flow_update(record, &work->packet, &work->sight);
 		class = record->class;
+		work->limit = record->limit;
 	}
 	bpf_spin_unlock(&record->lock);
 	return class;
@@ -129,6 +110,7 @@ static __always_inline void count(const struct weir_interface *interface,
 	int class;
 
 	work->class = WEIR_CLASS_UNKNOWN;
+	work->limit = 0;
 	weir_volume_add(&sums->seen, volume);
 	if (parsed != WEIR_PARSED) {
 		weir_volume_add(parsed == WEIR_NON_IP ? &sums->non_ip : &sums->unparsed,
@@ -236,52 +218,6 @@ static __always_inline int pull_headers(struct __sk_buff *skb)
 	if (skb->data_end - skb->data >= skb->len)
 		return -1;
 	return bpf_skb_pull_data(skb, length);
-}
-
-/* Class after its policer: its own, the one that excess becomes, or WEIR_DROP. */
-static __always_inline __u32 police(const struct weir_shaping *row, __u32 index,
-				    __u32 class, const struct weir_sight *sight)
-{
-	struct weir_bucket *bucket;
-	int takes;
-
-	index = index * WEIR_CLASSES + class;
-	bucket = bpf_map_lookup_elem(&policers, &index);
-	if (!bucket)
-		return class;
-	bpf_spin_lock(&bucket->lock);
-	takes = weir_bucket_takes(bucket, &sight->volume, sight->now_ns);
-	bpf_spin_unlock(&bucket->lock);
-	return takes ? class : row->excess[class & (WEIR_CLASSES - 1)];
-}
-
-/* Give a counted packet its place in the tree and its code point. */
-static __always_inline int shape_skb(struct __sk_buff *skb,
-				     const struct weir_interface *interface,
-				     struct weir_scratch *work)
-{
-	__u32 index = interface->slot * WEIR_HOOKS + work->sight.hook, class = work->class;
-	struct weir_shaping *row = bpf_map_lookup_elem(&shaping, &index);
-	__u8 source;
-
-	if (!row || !row->root)
-		return TC_ACT_UNSPEC;
-	if (class >= WEIR_CLASSES)
-		class = guess_class(&work->packet, &source);
-	class &= WEIR_CLASSES - 1;
-	if (work->sight.now_ns < row->deadline_ns) {
-		if (row->policed >> class & 1)
-			class = police(row, index, class, &work->sight);
-		if (class == WEIR_DROP)
-			return TC_ACT_SHOT;
-		class &= WEIR_CLASSES - 1;
-		if (work->packet.family)
-			weir_mark(skb, work->packet.family, work->packet.network_offset,
-				  row->marks[class], row->mode);
-	}
-	skb->priority =
-		weir_priority(row->root, class, work->sight.now_ns, row->deadline_ns);
-	return TC_ACT_UNSPEC;
 }
 
 static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)

@@ -30,7 +30,10 @@
 #define walked	     WEIR_MAP(10)
 #define shaping	     WEIR_MAP(11)
 #define policers     WEIR_MAP(12)
-#define cursors	     WEIR_MAP(13)
+#define matches	     WEIR_MAP(13)
+#define flow_limits  WEIR_MAP(14)
+#define limited	     WEIR_MAP(15)
+#define cursors	     WEIR_MAP(16)
 
 #include "count.h"
 #include "lists.h"

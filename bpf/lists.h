@@ -4,8 +4,7 @@
 #ifndef WEIR_LISTS_H
 #define WEIR_LISTS_H
 
-#include "flow.h"
-#include "maps.h"
+#include "classify.h"
 
 /* The lists that the agent has a program go through, one entry a run. */
 enum weir_list { WEIR_LIST_CLOSING, WEIR_LIST_VERDICTS, WEIR_LIST_SAMPLES };
@@ -83,6 +82,7 @@ static __always_inline int carry_verdict(void)
 {
 	__u32 index = next_in_list(WEIR_LIST_VERDICTS);
 	struct weir_verdict *verdict = bpf_map_lookup_elem(&verdicts, &index);
+	struct weir_guess guess;
 	struct weir_record *record;
 
 	if (!verdict)
@@ -90,11 +90,16 @@ static __always_inline int carry_verdict(void)
 	record = bpf_map_lookup_elem(&flows, &verdict->key);
 	if (!record)
 		return 0;
+	guess.class = verdict->class;
+	guess.source = verdict->class_source;
+	guess.limit = verdict->limit;
+	if (guess.class == WEIR_CLASS_KEEP)
+		guess_again(&verdict->key, record, &guess);
 	bpf_spin_lock(&record->lock);
 	if (record->id == verdict->id) {
-		record->class = verdict->class;
-		record->class_source = verdict->class_source;
-		record->priority = verdict->priority;
+		record->class = guess.class;
+		record->class_source = guess.source;
+		record->limit = guess.limit;
 	}
 	bpf_spin_unlock(&record->lock);
 	return 0;

@@ -16,6 +16,7 @@ struct weir_scratch {
 	struct weir_sight sight;
 	__u32 parsed; /* enum weir_parsed */
 	__u32 class;  /* WEIR_CLASSES: no record tells it */
+	__u32 limit;  /* of the flow, 0: none of its own */
 	struct weir_key key;
 	__u64 blank[sizeof(struct weir_record) /
 		    8]; /* zero but for what a new flow begins with */
@@ -134,6 +135,34 @@ struct {
 	__type(key, __u32);
 	__type(value, struct weir_bucket);
 } policers SEC(".maps");
+
+/* Agent writes, programs read when a flow begins, and the verdict program for flows that
+ * live. A flow that begins while it is half written may get either's class, or a third: the
+ * agent has living flows looked at anew after each change. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_matches);
+} matches SEC(".maps");
+
+/* Agent writes, tc programs read for flows that have the number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_LIMITS);
+	__type(key, __u32);
+	__type(value, struct weir_limit);
+} flow_limits SEC(".maps");
+
+/* What each limit found too much, in all. Programs write their own CPU's row, the agent
+ * sums.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WEIR_LIMITS);
+	__type(key, __u32);
+	__type(value, struct weir_volume);
+} limited SEC(".maps");
 
 /* Where the closing, the verdict and the walking program are in their lists. */
 struct {

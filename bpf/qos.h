@@ -61,6 +61,23 @@ static __always_inline int weir_bucket_takes(struct weir_bucket *bucket,
 	return 1;
 }
 
+/*
+ * 1: what passed before has been worth the time since. The same rule as a bucket's, kept in
+ * one number: up to burst_ns are saved, and a packet may leave a debt. Under the lock.
+ */
+static __always_inline int weir_limit_takes(__u64 *paid_ns, __u64 worth_ns, __u64 burst_ns,
+					    __u64 now_ns)
+{
+	__u64 paid = *paid_ns;
+
+	if (paid > now_ns)
+		return 0;
+	if (paid + burst_ns < now_ns)
+		paid = now_ns - burst_ns;
+	*paid_ns = paid + worth_ns;
+	return 1;
+}
+
 #ifndef WEIR_HOST
 
 /* The first two bytes of an IPv4 header: version and length, then the traffic class. */

@@ -8,14 +8,11 @@
 #ifndef WEIR_RECORDS_H
 #define WEIR_RECORDS_H
 
-#if !defined(WEIR_HOST) && !defined(WEIR_BCC)
-#include <linux/bpf.h>
-#endif
-#include <linux/types.h>
+#include "orders.h"
 
 /* Raised whenever a pinned structure changes, so that a new agent never misreads old pins.
  */
-#define WEIR_LAYOUT_VERSION 4
+#define WEIR_LAYOUT_VERSION 5
 
 #define WEIR_SLOTS	       64 /* interfaces watched at once; a slot is an interface */
 #define WEIR_INTERFACE_ENTRIES 65536 /* a power of two */
@@ -31,17 +28,6 @@
 enum weir_hook { WEIR_RX = 0, WEIR_TX = 1, WEIR_HOOKS = 2 };
 enum weir_orientation { WEIR_FORWARD = 0, WEIR_BACKWARD = 1, WEIR_ORIENTATIONS = 2 };
 
-enum weir_class {
-	WEIR_CLASS_UNKNOWN = 0,
-	WEIR_CLASS_VOICE = 1,
-	WEIR_CLASS_VIDEO = 2,
-	WEIR_CLASS_INTERACTIVE = 3,
-	WEIR_CLASS_WEB = 4,
-	WEIR_CLASS_FILE = 5,
-	WEIR_CLASS_BACKGROUND = 6,
-	WEIR_CLASSES = 8,
-};
-
 /* TCP flag counters, in the order of the header's bits. */
 enum weir_flag {
 	WEIR_FIN,
@@ -53,14 +39,6 @@ enum weir_flag {
 	WEIR_ECE,
 	WEIR_CWR,
 	WEIR_FLAGS,
-};
-
-/* What a hook or a flow carried: frames as the stack saw them, packets and bytes as on the
- * wire. */
-struct weir_volume {
-	__u64 frames;
-	__u64 packets;
-	__u64 bytes;
 };
 
 #define WEIR_KEY_V4		4
@@ -170,7 +148,7 @@ struct weir_record {
 	__u8 state; /* WEIR_STATE_* */
 	__u8 class;
 	__u8 class_source; /* WEIR_SOURCE_* of the verdict */
-	__u8 priority;
+	__u8 limit;	   /* number in the map of limits, 0: what its class has */
 	__u8 dscp[WEIR_ORIENTATIONS]; /* last seen */
 	__u16 vlan;		      /* outermost tag of the first packet, 0: none */
 	struct weir_square gap_square_ns;
@@ -180,7 +158,8 @@ struct weir_record {
 	struct weir_periods idle;
 	struct weir_periods rtt[WEIR_ORIENTATIONS]; /* hook to the receiver of that
 						       direction and back */
-	__u64 padding[4];
+	__u64 paid_ns[WEIR_HOOKS]; /* when what passed will have been worth its limit */
+	__u64 padding[2];
 	__u64 active_start_ns;
 	__u32 subflows; /* gaps longer than WEIR_SUBFLOW_NS, plus one */
 	__u8 icmp_type; /* of the first packet */
@@ -250,37 +229,6 @@ struct weir_interface {
 	__u8 padding;
 };
 
-/* The capture filter: a chain of tests, each telling which comes next. */
-enum weir_test_kind {
-	WEIR_TEST_FAMILY = 1,	/* low: 4 or 6 */
-	WEIR_TEST_PROTOCOL = 2, /* low: its number */
-	WEIR_TEST_NET = 3,	/* low: the family, address and mask: the network */
-	WEIR_TEST_PORT = 4,	/* low to high; false where there are no ports */
-};
-
-#define WEIR_TESTS	   32 /* a power of two */
-#define WEIR_FILTER_TAKE   254
-#define WEIR_FILTER_REFUSE 255
-#define WEIR_END_SOURCE	   1
-#define WEIR_END_OTHER	   2
-
-struct weir_test {
-	__u8 kind; /* enum weir_test_kind */
-	__u8 ends; /* WEIR_END_*: either suffices where both are set */
-	__u8 yes;  /* the next test, always a later one, or WEIR_FILTER_* */
-	__u8 no;
-	__u16 low;
-	__u16 high;
-	__u32 address[4];
-	__u32 mask[4];
-};
-
-struct weir_filter {
-	__u32 count; /* 0: every frame is taken */
-	__u32 padding;
-	struct weir_test tests[WEIR_TESTS];
-};
-
 enum weir_closing_status {
 	WEIR_CLOSING_ASKED = 1,
 	WEIR_CLOSING_DONE = 2, /* record holds the flow's last word */
@@ -301,9 +249,9 @@ struct weir_closing {
 struct weir_verdict {
 	struct weir_key key;
 	__u64 id;
-	__u8 class;
+	__u8 class; /* or WEIR_CLASS_KEEP: the rest is then filled in by the kernel */
 	__u8 class_source;
-	__u8 priority;
+	__u8 limit;
 	__u8 padding[5];
 };
 
@@ -339,43 +287,6 @@ struct weir_sample {
 	__u64 rtt_ns; /* smoothed, 0: not measured */
 	__u64 first_ns;
 	__u64 last_ns;
-};
-
-/*
- * What becomes of a packet whose class is known, by slot * WEIR_HOOKS + hook. Past the
- * deadline the agent is taken for dead: packets go the baseline branch of the tree,
- * unmarked and unpoliced.
- */
-struct weir_shaping {
-	__u64 deadline_ns;
-	__u32 root;   /* major << 16 of the tree that follows; 0: not shaped */
-	__u8 mode;    /* enum weir_mark_mode */
-	__u8 policed; /* a bit for each class that has a policer */
-	__u8 padding[2];
-	__u8 marks[WEIR_CLASSES];  /* code points */
-	__u8 excess[WEIR_CLASSES]; /* class that a policer's excess becomes, or WEIR_DROP */
-};
-
-#define WEIR_DROP 255
-
-/*
- * A policer. Credit is time: it grows with the clock up to burst_ns and shrinks by what the
- * packet would take at the rate. A packet passes while there is no debt, and may leave one:
- * a merged frame counts for all its segments without being dropped for its size, and the
- * rate holds over time all the same.
- *
- * Written by packet programs under the lock; rate, burst and expiry by the agent. Past
- * expires_ns the throttle is forgotten, so that none outlives the agent.
- */
-struct weir_bucket {
-	__u64 rate_bytes_s; /* 0: no limit */
-	__u64 burst_ns;
-	__u64 expires_ns;
-	__u64 last_ns;
-	__s64 credit_ns;
-	struct weir_volume over; /* what found a debt */
-	struct bpf_spin_lock lock;
-	__u32 padding;
 };
 
 /* What has been reported of a live flow, in the batch whose bookmark this is. */

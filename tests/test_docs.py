@@ -177,8 +177,9 @@ def test_a_variable_that_is_mentioned_is_read():
 
 
 def records() -> str:
-    """The kernel's header, whose constants documents may name."""
-    return (REPOSITORY / "bpf" / "records.h").read_text("utf-8").lower()
+    """The kernel's headers, whose constants documents may name."""
+    heads = (REPOSITORY / "bpf" / name for name in ("records.h", "orders.h"))
+    return "".join(head.read_text("utf-8") for head in heads).lower()
 
 
 # --- metrics and paths ---

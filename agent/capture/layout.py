@@ -6,15 +6,40 @@ from typing import Final
 
 import numpy as np
 
+from agent.capture.orders import (
+    BUCKET as BUCKET,
+    CLASS_KEEP as CLASS_KEEP,
+    CLASSES as CLASSES,
+    DROP as DROP,
+    END as END,
+    END_OTHER as END_OTHER,
+    END_SOURCE as END_SOURCE,
+    FILTER as FILTER,
+    FILTER_REFUSE as FILTER_REFUSE,
+    FILTER_TAKE as FILTER_TAKE,
+    LIMIT as LIMIT,
+    LIMITS as LIMITS,
+    MATCH as MATCH,
+    MATCH_TABLE as MATCH_TABLE,
+    MATCHES as MATCHES,
+    NO_PORT as NO_PORT,
+    SHAPING as SHAPING,
+    TEST as TEST,
+    TEST_FAMILY as TEST_FAMILY,
+    TEST_NET as TEST_NET,
+    TEST_PORT as TEST_PORT,
+    TEST_PROTOCOL as TEST_PROTOCOL,
+    TESTS as TESTS,
+    VOLUME as VOLUME,
+)
 from agent.records import FLOW_DELTA
 
-LAYOUT_VERSION: Final = 4
+LAYOUT_VERSION: Final = 5
 SLOTS: Final = 64
 HOOKS: Final = 2
-CLASSES: Final = 8
 OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
 INTERFACE_ENTRIES: Final = 65536
-SCRATCH_BYTES: Final = 1240
+SCRATCH_BYTES: Final = 1248
 """Of a program's working memory, which user space never reads."""
 
 RX: Final = 0
@@ -37,16 +62,6 @@ INTERFACE_LAYER3: Final = 0x08
 INTERFACE_FILTER: Final = 0x10
 INTERFACE_SHAPED: Final = 0x20
 
-TESTS: Final = 32
-TEST_FAMILY: Final = 1
-TEST_PROTOCOL: Final = 2
-TEST_NET: Final = 3
-TEST_PORT: Final = 4
-FILTER_TAKE: Final = 254
-FILTER_REFUSE: Final = 255
-END_SOURCE: Final = 1
-END_OTHER: Final = 2
-
 SLOT_USED: Final = 0x01
 SLOT_MADE_CLSACT: Final = 0x02
 SLOT_MADE_PROMISCUOUS: Final = 0x04
@@ -54,8 +69,6 @@ SLOT_MADE_PROMISCUOUS: Final = 0x04
 CLOSING_ASKED: Final = 1
 CLOSING_DONE: Final = 2
 CLOSING_GONE: Final = 3
-
-VOLUME: Final = np.dtype([("frames", "<u8"), ("packets", "<u8"), ("bytes", "<u8")])
 
 KEY: Final = np.dtype(
     [
@@ -131,7 +144,7 @@ RECORD: Final = np.dtype(
         ("state", "u1"),
         ("class", "u1"),
         ("class_source", "u1"),
-        ("priority", "u1"),
+        ("limit", "u1"),
         ("dscp", "u1", (2,)),
         ("vlan", "<u2"),
         ("gap_square_ns", SQUARE),
@@ -139,7 +152,8 @@ RECORD: Final = np.dtype(
         ("active", PERIODS),
         ("idle", PERIODS),
         ("rtt", PERIODS, (2,)),
-        ("padding", "<u8", (4,)),
+        ("paid_ns", "<u8", (HOOKS,)),
+        ("padding", "<u8", (2,)),
         ("active_start_ns", "<u8"),
         ("subflows", "<u4"),
         ("icmp_type", "u1"),
@@ -172,21 +186,6 @@ INTERFACE: Final = np.dtype(
     [("ifindex", "<u4"), ("slot", "<u2"), ("flags", "u1"), ("padding", "u1")]
 )
 
-TEST: Final = np.dtype(
-    [
-        ("kind", "u1"),
-        ("ends", "u1"),
-        ("yes", "u1"),
-        ("no", "u1"),
-        ("low", "<u2"),
-        ("high", "<u2"),
-        ("address", "u1", (16,)),
-        ("mask", "u1", (16,)),
-    ]
-)
-
-FILTER: Final = np.dtype([("count", "<u4"), ("padding", "<u4"), ("tests", TEST, (TESTS,))])
-
 CLOSING: Final = np.dtype(
     [
         ("key", KEY),
@@ -204,33 +203,8 @@ VERDICT: Final = np.dtype(
         ("id", "<u8"),
         ("class", "u1"),
         ("class_source", "u1"),
-        ("priority", "u1"),
+        ("limit", "u1"),
         ("padding", "u1", (5,)),
-    ]
-)
-
-SHAPING: Final = np.dtype(
-    [
-        ("deadline_ns", "<u8"),
-        ("root", "<u4"),
-        ("mode", "u1"),
-        ("policed", "u1"),
-        ("padding", "u1", (2,)),
-        ("marks", "u1", (CLASSES,)),
-        ("excess", "u1", (CLASSES,)),
-    ]
-)
-
-BUCKET: Final = np.dtype(
-    [
-        ("rate_bytes_s", "<u8"),
-        ("burst_ns", "<u8"),
-        ("expires_ns", "<u8"),
-        ("last_ns", "<u8"),
-        ("credit_ns", "<i8"),
-        ("over", VOLUME),
-        ("lock", "<u4"),
-        ("padding", "<u4"),
     ]
 )
 
@@ -271,10 +245,14 @@ STRUCTURES: Final = {
     "weir_interface": INTERFACE,
     "weir_test": TEST,
     "weir_filter": FILTER,
+    "weir_end": END,
+    "weir_match": MATCH,
+    "weir_matches": MATCH_TABLE,
     "weir_closing": CLOSING,
     "weir_verdict": VERDICT,
     "weir_sample": FLOW_DELTA,
     "weir_shaping": SHAPING,
+    "weir_limit": LIMIT,
     "weir_bucket": BUCKET,
     "weir_reported": REPORTED,
     "weir_bookmark": BOOKMARK,
@@ -298,6 +276,9 @@ MAPS: Final = {
     "walked": VOLUME,
     "shaping": SHAPING,
     "policers": BUCKET,
+    "matches": MATCH_TABLE,
+    "flow_limits": LIMIT,
+    "limited": VOLUME,
     "cursors": CURSOR,
     "epoch": EPOCH,
     "slots": SLOT,

@@ -132,10 +132,16 @@ def test_numbers_of_enums(types: Types, name: str, here: int) -> None:
         ("WEIR_FILTER_REFUSE", layout.FILTER_REFUSE),
         ("WEIR_END_SOURCE", layout.END_SOURCE),
         ("WEIR_END_OTHER", layout.END_OTHER),
+        ("WEIR_MATCHES", layout.MATCHES),
+        ("WEIR_NO_PORT", layout.NO_PORT),
+        ("WEIR_CLASS_KEEP", layout.CLASS_KEEP),
+        ("WEIR_LIMITS", layout.LIMITS),
+        ("WEIR_DROP", layout.DROP),
     ],
 )
 def test_numbers_of_macros(macro: str, here: int) -> None:
-    text = (REPOSITORY / "bpf" / "records.h").read_text()
+    heads = (REPOSITORY / "bpf" / name for name in ("records.h", "orders.h"))
+    text = "\n".join(head.read_text() for head in heads)
     found = re.search(rf"^#define {macro}\s+(\w+)", text, re.MULTILINE)
     assert found
     assert int(found[1], 0) == here

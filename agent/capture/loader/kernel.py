@@ -12,6 +12,7 @@ import numpy.typing as npt
 from agent.capture.layout import (
     BOOKMARK,
     BUCKET,
+    CLASS_KEEP,
     CLASSES,
     CLOSING,
     COUNTERS,
@@ -20,22 +21,27 @@ from agent.capture.layout import (
     INTERFACE,
     INTERFACE_ENTRIES,
     KEY,
+    LIMITS,
     RECORD,
     REPORTED,
     SHAPING,
     SLOT,
     SLOTS,
+    VERDICT,
     VOLUME,
 )
 from agent.capture.loader import bpf
 from agent.capture.loader.pins import Pinned
-from agent.capture.reader import volumes
+from agent.capture.reader import keys_of, volumes
 from agent.records import FLOW_DELTA
 
 Array = npt.NDArray[Any]
 
 CHUNK: Final = 2048
 """Records read at once: 2 MiB of them, however many flows live."""
+
+VERDICTS: Final = 4096
+"""Verdicts carried at once."""
 
 LIST_CLOSING: Final = 0
 LIST_VERDICTS: Final = 1
@@ -130,7 +136,7 @@ class Kernel:
             yield first, chunk
 
     def set_verdicts(self, verdicts: Array) -> None:
-        """Write classes into live records (dtype VERDICT, at most 4,096 rows)."""
+        """Write classes into live records (dtype VERDICT, at most VERDICTS rows)."""
         bpf.map_update_range(self._maps["verdicts"], 0, verdicts)
         self._go_through("weir_verdict", LIST_VERDICTS, 0, len(verdicts))
 
@@ -171,6 +177,32 @@ class Kernel:
             bpf.map_update_range(
                 self._maps[name], 0, np.ascontiguousarray(classes, np.uint8)
             )
+
+    def set_matches(self, table: Array) -> None:
+        """What the operator says of flows that begin from now on: MATCH_TABLE (1,)."""
+        bpf.map_update(self._maps["matches"], 0, table)
+
+    def reclassify(self, rows: Array) -> None:
+        """Have living flows follow the table: FLOW_DELTA of a walk that began after it."""
+        for first in range(0, len(rows), VERDICTS):
+            chosen = rows[first : first + VERDICTS]
+            asked = np.zeros(len(chosen), VERDICT)
+            asked["key"], asked["id"] = keys_of(chosen, KEY), chosen["id"]
+            asked["class"] = CLASS_KEEP
+            self.set_verdicts(asked)
+
+    def set_limit(self, number: int, limit: Array) -> None:
+        """What each flow that has a number (1 to 63) may have: LIMIT (1,)."""
+        bpf.map_update(self._maps["flow_limits"], number, limit)
+
+    def limited(self) -> Array:
+        """What each limit found too much, in all: VOLUME (LIMITS,)."""
+        rows = np.zeros((LIMITS, self._cpus), VOLUME)
+        for number in range(LIMITS):
+            bpf.map_lookup(self._maps["limited"], number, rows[number])
+        words = rows.view(np.uint64).reshape(LIMITS, self._cpus, 3).sum(axis=1)
+        sums: Array = words.astype(np.uint64).view(VOLUME).reshape(LIMITS)
+        return sums
 
     def set_filter(self, tests: Array) -> None:
         """The filter (dtype FILTER, shape (1,)) of interfaces that have the flag."""
