@@ -97,7 +97,8 @@ class Kernel:
             return items
         items += [one for one in found if one.is_ours and one.parent != ROOT]
         if root.kind == "htb":
-            classes = self.netlink.tc(RTM_GETTCLASS, index)
+            # Only HTB's own: fair queues below the leaves show their flows as classes too.
+            classes = self.netlink.tc(RTM_GETTCLASS, index, parent=root.handle)
             items += [_class(device, root, one) for one in classes]
         return items
 

@@ -12,7 +12,7 @@ from pyroute2.netlink.rtnl import RTM_GETQDISC, RTM_GETTCLASS
 from agent.qos.apply.netlink import Netlink
 from agent.qos.apply.options import attributes
 from agent.qos.htb import ACTIVE_LEAVES, BASELINE_LEAVES
-from agent.qos.tree import ROOT, is_our_handle
+from agent.qos.tree import EGRESS_MAJOR, INGRESS_MAJOR, ROOT, is_our_handle
 from agent.records import CLASS_NAMES
 
 _BASIC, _QUEUE, _PACKETS64 = 1, 3, 8
@@ -52,11 +52,15 @@ def by_class(netlink: Netlink, index: int) -> Mapping[str, Counts]:
 
 
 def by_handle(netlink: Netlink, index: int) -> Mapping[int, Counts]:
-    """Return handle -> counts of Weir's classes on a device. Raises Refused."""
+    """Return handle -> counts of Weir's classes on a device. Raises Refused.
+
+    Fair queues show every flow that waits as a class: those are not taken.
+    """
     return {
         one["handle"]: _counts(one)
-        for one in netlink.tc(RTM_GETTCLASS, index)
-        if is_our_handle(one["handle"])
+        for major in (EGRESS_MAJOR, INGRESS_MAJOR)
+        for one in netlink.tc(RTM_GETTCLASS, index, parent=major << 16)
+        if one.get_attr("TCA_KIND") == "htb"
     }
 
 
