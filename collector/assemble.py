@@ -163,8 +163,9 @@ class Assembly:
         """Return what takes uploads: our own intake, or the relay to another collector."""
         body_bytes_max = self.config.body_max_mb * MEGABYTE
         if self.config.backend_url:
-            self.relay = Relay(self.config.backend_url, body_bytes_max)
-            return (self.relay,)
+            relay = self.relay = Relay(self.config.backend_url, body_bytes_max)
+            self.overview.relayed = lambda: (relay.forwarded, relay.failed)
+            return (relay,)
         return (Uploads(self.intake, self.clocks.now_ns, body_bytes_max), self.socket)
 
     async def read(self, question: Any, *arguments: Any) -> Any:

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-CLASS_NAMES: Final = (
-    "unknown", "voice", "video", "interactive", "web", "file", "background",
-)  # fmt: skip
+from wire import schema
+
+CLASS_NAMES: Final = schema.CLASS_NAMES
 """Traffic classes; the index is the number on the wire."""
 
-OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
+OUTCOMES: Final = schema.VOLUME_NAMES
 UNITS: Final = ("frames", "packets", "bytes")
 DIRECTIONS: Final = ("rx", "tx")
 
@@ -156,7 +156,6 @@ class Token:
     subject: str  # the agent's name, or a label
     role: str  # agent | admin | viewer
     created_at: int
-    last_used: int
 
 
 @dataclass(frozen=True, slots=True)

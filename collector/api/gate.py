@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
@@ -161,7 +161,7 @@ class Gate:
         origin = request.headers.get("Origin")
         if origin is None or origin in self._rules.origins:
             return
-        if urlsplit(origin).netloc.lower() != request.host.lower():
+        if split(origin).netloc.lower() != request.host.lower():
             raise Refused(403, f"requests from pages of {origin[:100]} are refused")
 
     def _check_host(self, request: web.Request) -> None:
@@ -210,7 +210,15 @@ def certificate_name(request: web.Request) -> str:
 
 def host_name(host: str) -> str:
     """Return a Host header's name without port and brackets."""
-    return (urlsplit(f"//{host}").hostname or "") if "@" not in host else ""
+    return (split(f"//{host}").hostname or "") if "@" not in host else ""
+
+
+def split(address: str) -> SplitResult:
+    """Return the parts of an address, all of them empty where it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def failure(status: int, reason: str, **facts: Any) -> web.Response:

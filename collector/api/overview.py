@@ -125,6 +125,7 @@ class Overview:
         self._open_alerts = 0
         self.is_ready = False
         self.watching: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.relayed: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
     def health(self) -> dict[str, Any]:
         """Return status, service, version, backend_url."""
@@ -165,10 +166,13 @@ class Overview:
             ("replayed",): counts.replayed,
         }
         clients, dropped = self.watching()
+        forwarded, failed = self.relayed()
         families = (
             Family("batches_total", "counter", "Uploads.", ("outcome",), outcomes),
             Family("refusals_total", "counter", "Refused uploads.", ("status",),
                    {(str(status),): count for status, count in counts.refused.items()}),
+            Family("relayed_total", "counter", "Uploads handed on.", ("outcome",),
+                   {("forwarded",): forwarded, ("failed",): failed}),
             Family("rows_total", "counter", "Rows stored by table.", ("table",),
                    {(table,): count for table, count in counts.rows.items()}),
             Family("sketches", "gauge", "Sketches in the store.", (),
@@ -196,10 +200,10 @@ class Overview:
                    {(): sum(self._process.cpu_times()[:2])}),
         )  # fmt: skip
         figures = {
-            "total_received": counts.stored + counts.duplicate,
-            "total_forwarded": 0,
+            "total_received": counts.stored + counts.duplicate + forwarded,
+            "total_forwarded": forwarded,
             "pending": self._intake.pending,
-            "errors": sum(counts.refused.values()) + counts.store_errors,
+            "errors": sum(counts.refused.values()) + counts.store_errors + failed,
         }
         return Snapshot(families, figures)
 

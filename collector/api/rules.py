@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from collector.bodies import read_object
 from collector.records import CLASS_NAMES, Refused, Route
 
 Run = Callable[..., Awaitable[Any]]
@@ -56,7 +56,7 @@ class RuleBook:
 
     async def add(self, request: web.Request) -> web.Response:
         """Answer POST /api/qos/rules."""
-        body = await body_of(request)
+        body = await read_object(request, BODY_MAX)
         rule = {**checked(body), "traffic_type": traffic_type(body.get("traffic_type"))}
         try:
             number = await self._run(self._rules.add, rule, int(self._clock()))
@@ -68,7 +68,7 @@ class RuleBook:
     async def change(self, request: web.Request) -> web.Response:
         """Answer PUT /api/qos/rules/{traffic_type}."""
         name = traffic_type(request.match_info["traffic_type"])
-        rule = checked(await body_of(request))
+        rule = checked(await read_object(request, BODY_MAX))
         if not await self._run(self._rules.change, name, rule, int(self._clock())):
             raise Refused(404, f"{name} has no rule: add it with POST")
         return web.json_response({"status": "ok", "rule": {**rule, "traffic_type": name}})
@@ -79,22 +79,6 @@ class RuleBook:
         if not await self._run(self._rules.remove, name):
             raise Refused(404, f"{name} has no rule")
         return web.json_response({"status": "ok"})
-
-
-async def body_of(request: web.Request) -> dict[str, Any]:
-    """Return a small JSON object. Raises Refused."""
-    if request.content_type != "application/json":
-        raise Refused(415, "send application/json")
-    data = await request.content.read(BODY_MAX + 1)
-    if len(data) > BODY_MAX:
-        raise Refused(413, f"a rule is at most {BODY_MAX} bytes")
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        raise Refused(400, "not JSON") from None
-    if not isinstance(body, dict):
-        raise Refused(400, "send an object")
-    return body
 
 
 def traffic_type(value: Any) -> str:

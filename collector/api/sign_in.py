@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
@@ -10,6 +9,7 @@ from aiohttp import web
 
 from collector.api.gate import COOKIE
 from collector.api.rates import Rates
+from collector.bodies import read_object
 from collector.records import Principal, Refused, Route
 
 Run = Callable[..., Awaitable[Any]]
@@ -94,13 +94,8 @@ class SignIn:
 
 async def credentials(request: web.Request) -> tuple[str, str]:
     """Return user name and password of a JSON body. Raises Refused."""
-    if request.content_type != "application/json":
-        raise Refused(415, "send application/json")
-    try:
-        body = json.loads(await request.content.read(BODY_MAX))
-        username, password = body["username"], body["password"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise Refused(400, "send {username, password}") from None
+    body = await read_object(request, BODY_MAX)
+    username, password = body.get("username"), body.get("password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise Refused(400, "send {username, password}")
     return username, password

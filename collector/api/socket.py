@@ -15,6 +15,7 @@ from aiohttp import WSMsgType, web
 
 from collector.api.gate import Gate
 from collector.api.live import LiveHub
+from collector.bodies import read_json
 from collector.records import Principal, Refused, Route
 
 LOG: Final = logging.getLogger("collector.api.live")
@@ -66,15 +67,7 @@ class LiveSocket:
 
     async def sample(self, request: web.Request) -> web.Response:
         """Answer POST /api/edge/live."""
-        data = await request.content.read(SAMPLE_BYTES_MAX + 1)
-        while len(data) <= SAMPLE_BYTES_MAX and not request.content.at_eof():
-            data += await request.content.read(SAMPLE_BYTES_MAX + 1 - len(data))
-        if len(data) > SAMPLE_BYTES_MAX:
-            raise Refused(413, f"a sample is at most {SAMPLE_BYTES_MAX} bytes")
-        try:
-            body = json.loads(data)
-        except (ValueError, RecursionError):
-            raise Refused(400, "not JSON") from None
+        body = await read_json(request, SAMPLE_BYTES_MAX)
         self._hub.post(body, agent_of(request["principal"], body), self._clock())
         return web.json_response({"status": "ok"})
 

@@ -11,7 +11,8 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from collector.records import Busy, Refused, Route
+from collector.bodies import read_body
+from collector.records import Busy, Route
 
 PATHS: Final = ("/api/edge/sketches/binary", "/api/edge/sketches", "/api/edge/live")
 SENT_ON: Final = (
@@ -49,13 +50,7 @@ class Relay:
 
     async def hand_on(self, request: web.Request) -> web.Response:
         """Send an upload on and answer as the collector behind does."""
-        if (request.content_length or 0) > self._body_bytes_max:
-            raise Refused(413, f"body is larger than {self._body_bytes_max} bytes")
-        body = b""
-        while not request.content.at_eof() and len(body) <= self._body_bytes_max:
-            body += await request.content.read(self._body_bytes_max + 1 - len(body))
-        if len(body) > self._body_bytes_max:
-            raise Refused(413, f"body is larger than {self._body_bytes_max} bytes")
+        body = await read_body(request, self._body_bytes_max)
         fields = {
             name: request.headers[name] for name in SENT_ON if name in request.headers
         }

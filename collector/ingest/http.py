@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from collector.bodies import read_body
 from collector.records import Accepted, Arrival, Principal, Receipt, Refused, Route
 
 FORMS: Final = {
@@ -17,8 +17,6 @@ FORMS: Final = {
     "application/octet-stream": "framed",
     "application/json": "json",
 }
-BODY_SECONDS_MAX: Final = 60.0
-"""A body that takes longer is a stalled client holding memory."""
 
 
 class Intake(Protocol):
@@ -112,22 +110,6 @@ class Uploads:
         )
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the body as it came. Raises Refused when it is too long or too slow."""
-    if (request.content_length or 0) > limit:
-        raise Refused(413, f"body is larger than {limit} bytes")
-    try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            body = await request.content.read(limit + 1)
-            while body and len(body) <= limit and not request.content.at_eof():
-                body += await request.content.read(limit + 1 - len(body))
-    except TimeoutError:
-        raise Refused(408, f"body took longer than {BODY_SECONDS_MAX:.0f} s") from None
-    if len(body) > limit:
-        raise Refused(413, f"body is larger than {limit} bytes")
-    return body
-
-
 def number(request: web.Request, header: str) -> int | None:
     """Return a header's whole number, or None without one. Raises Refused."""
     text = request.headers.get(header)
@@ -166,6 +148,3 @@ def lower(text: str | None) -> str | None:
 def serial_of(body: bytes) -> str:
     """Return a name for an upload without a number: the same body is the same upload."""
     return hashlib.blake2b(body, digest_size=16).hexdigest()
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -11,7 +11,7 @@ from collector.records import Token
 from collector.state.database import Database
 
 PREFIX: Final = "weir_"
-COLUMNS: Final = "id, kind, subject, role, created_at, last_used"
+COLUMNS: Final = "id, kind, subject, role, created_at"
 
 
 class Tokens:
@@ -31,7 +31,7 @@ class Tokens:
             "VALUES (?, ?, ?, ?, ?)",
             (digest(secret), kind, subject, role, now),
         )
-        return Token(number, kind, subject, role, now, 0), secret
+        return Token(number, kind, subject, role, now), secret
 
     def list(self) -> list[Token]:
         """Return every token's description, oldest first."""

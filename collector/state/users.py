@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import Final
 
@@ -18,8 +19,15 @@ PASSWORD_LENGTH_MAX: Final = 1024
 COLUMNS: Final = "id, username, name, email, role, created_at, last_signed_in"
 
 HASHER: Final = argon2.PasswordHasher()
-NOBODY: Final = HASHER.hash(secrets.token_urlsafe(16))
-"""Checked for unknown names, so that a wrong name takes as long as a wrong password."""
+_NUMBER: Final = base64.b64encode(secrets.token_bytes(48)).decode()  # salt and digest
+NOBODY: Final = (
+    f"$argon2id$v=19$m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
+    f"${_NUMBER[:24]}${_NUMBER[24:]}"
+)
+"""Checked for unknown names, so that a wrong name takes as long as a wrong password.
+
+No password is known to have this digest; making one from a password takes as long as that.
+"""
 
 
 class UserError(Exception):

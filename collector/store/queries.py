@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from collector.records import OUTCOMES, UNITS
+
 Query = tuple[str, dict[str, Any]]
 
 WITHIN: Final = (
@@ -83,8 +85,8 @@ def conservation(span: tuple[int, int], filters: Mapping[str, Any]) -> Query:
     clause, values = where(span, text_filters(filters))
     sums = ", ".join(
         f"sum({outcome}_{unit}) AS {outcome}_{unit}"
-        for outcome in ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
-        for unit in ("frames", "packets", "bytes")
+        for outcome in OUTCOMES
+        for unit in UNITS
     )
     return (
         f"SELECT agent, interface, direction, {sums} "

@@ -29,7 +29,6 @@ DAY_NS: Final = 86_400 * 1_000_000_000
 TOO_OLD_NS: Final = 7 * DAY_NS
 TOO_NEW_NS: Final = DAY_NS // 24
 """A clock further off than this is wrong, not slow: no spool holds a week."""
-DISTINCT: Final = ("unique_peers", "unique_ports", "unique_services")
 
 
 def accepted(
@@ -132,7 +131,7 @@ def sketch_columns(
     columns["class_bytes"] = endpoints.totals["class_bytes"].tolist()
     for name in ("first_seen", "last_seen"):
         columns[name] = shifted(columns[name], shift_ns // 1_000_000_000)
-    for name in DISTINCT:
+    for name in merge.DISTINCT:
         if name in estimates or arrival.form != "msgpack":
             columns[name] = estimates.get(name, [0.0] * count)
         else:

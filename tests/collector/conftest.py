@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.store.embedded import Embedded
-from tests.collector.support import Server
+from tests.collector.support import PASSWORD, Server
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +28,26 @@ def server(tmp_path: Path) -> Iterator[Server]:
         one.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running collector without sign-in for all tests of a module."""
+    """A running collector without sign-in; each test sends under a name of its own."""
     one = Server(
         tmp_path_factory.mktemp("shared") / "data", "--request-rate", "10000"
     ).start()
     yield one
     if one.process and one.process.poll() is None:
         one.kill()
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A collector with local users ada (admin) and vera (viewer)."""
+    server = Server(
+        tmp_path_factory.mktemp("guarded") / "data", "--request-rate", "10000", auth="local"
+    )
+    for name, role in (("ada", "admin"), ("vera", "viewer")):
+        done = server.command("user", "add", name, "--role", role, text=PASSWORD + "\n")
+        assert done.returncode == 0, done.stderr
+    server.start()
+    yield server
+    server.kill()

@@ -25,6 +25,8 @@ from wire.sketches import Distinct, Frequent, Quantiles
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = bytes(range(16))
 SECOND = 1_000_000_000
+PASSWORD = "correct horse battery"
+KIND = {"Content-Type": "application/json"}
 
 
 def volume(number: int) -> Volume:
@@ -243,3 +245,21 @@ class Server:
                 return metrics
             time.sleep(0.05)
         raise AssertionError("the store does not catch up")
+
+
+def token(server: Server, *what: str) -> str:
+    done = server.command("token", "add", *what)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def login(server: Server, name: str, password: str = PASSWORD) -> Answer:
+    data = json.dumps({"username": name, "password": password}).encode()
+    return server.request("POST", "/api/auth/login", data, KIND)
+
+
+def session(answer: Answer) -> dict[str, str]:
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    return {"Cookie": cookie.split(";")[0], "X-CSRF-Token": answer.json["csrf"]}

@@ -3,47 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
-from tests.collector.support import Answer, Server, batch, body, headers
-
-PASSWORD = "correct horse battery"
-KIND = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A collector with local users ada (admin) and vera (viewer), and tokens."""
-    server = Server(
-        tmp_path_factory.mktemp("guarded") / "data", "--request-rate", "10000", auth="local"
-    )
-    for name, role in (("ada", "admin"), ("vera", "viewer")):
-        done = server.command("user", "add", name, "--role", role, text=PASSWORD + "\n")
-        assert done.returncode == 0, done.stderr
-    server.start()
-    yield server
-    server.kill()
-
-
-def token(server: Server, *what: str) -> str:
-    done = server.command("token", "add", *what)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def login(server: Server, name: str, password: str = PASSWORD) -> Answer:
-    data = json.dumps({"username": name, "password": password}).encode()
-    return server.request("POST", "/api/auth/login", data, KIND)
-
-
-def session(answer: Answer) -> dict[str, str]:
-    cookie = answer.headers["Set-Cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
-    return {"Cookie": cookie.split(";")[0], "X-CSRF-Token": answer.json["csrf"]}
+from tests.collector.support import PASSWORD, Server, batch, login, session, token
 
 
 def test_every_route_holds_its_role(guarded: Server):
@@ -151,42 +114,11 @@ def test_guessing_is_slowed_and_clients_have_rates(tmp_path: Path):
         server.kill()
     server = Server(tmp_path / "data", auth="local").start()
     try:
-        assert [login(server, "x").status for _ in range(6)] == [401] * 5 + [429]
+        with ThreadPoolExecutor(
+            12
+        ) as people:  # At once: a slow machine fills buckets again.
+            statuses = list(people.map(lambda _: login(server, "x").status, range(12)))
+        assert statuses.count(401) >= 5
+        assert 429 in statuses
     finally:
         server.kill()
-
-
-def test_a_relay_hands_on_everything_and_stores_nothing(guarded: Server, tmp_path: Path):
-    secret = token(guarded, "--agent", "far")
-    relay = Server(tmp_path / "data", "--backend-url", guarded.url).start()
-    try:
-        for number, coding in enumerate(("zstd", "gzip", "identity"), 1):
-            answer = relay.post(batch(number, agent="far"), secret, coding)
-            assert answer.status == 200, answer.data
-            assert answer.json["sketches_stored"] == 3
-        again = guarded.post(batch(1, agent="far"), secret)
-        assert again.json["duplicate"] is True
-        data = json.dumps({"switch_id": "far", "sketches": []}).encode()
-        fields = {**KIND, "Authorization": f"Bearer {secret}"}
-        assert relay.request("POST", "/api/edge/sketches", data, fields).status == 200
-        assert relay.post(batch(9, agent="far"), "weir_wrong").status == 401
-        assert relay.post(batch(9, agent="near"), secret).status == 403
-        assert relay.get("/api/batches").json["count"] == 0
-        guarded.settled()
-        field = {"Authorization": f"Bearer {token(guarded, '--api', 'r')}"}
-        found = guarded.get("/api/batches?agents=far", field).json["batches"]
-        assert [row["sequence"] for row in found if row["form"] == "msgpack"] == [1, 2, 3]
-    finally:
-        relay.kill()
-
-
-def test_a_relay_without_its_backend_asks_to_come_back(tmp_path: Path):
-    server = Server(tmp_path / "data", "--backend-url", "http://127.0.0.1:9").start()
-    try:
-        one = batch(1)
-        answer = server.request(
-            "POST", "/api/edge/sketches/binary", body(one), headers(one)
-        )
-        assert (answer.status, answer.headers["Retry-After"]) == (503, "15")
-    finally:
-        assert server.stop() == 0

@@ -9,7 +9,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from tests.collector.support import Server, batch
+from tests.collector.support import Server, batch, headers
 
 
 def test_a_backup_brings_everything_back(tmp_path: Path):
@@ -93,3 +93,14 @@ def test_logs_can_be_json(tmp_path: Path):
     lines = [json.loads(line) for line in server.log().splitlines()]
     assert {"time", "level", "logger", "message"} <= set(lines[-1])
     assert any(line["message"].startswith("ready: http://127.0.0.1:") for line in lines)
+
+
+def test_wrong_flags_end_with_two(tmp_path: Path):
+    server = Server(tmp_path / "data")
+    for flags in (("run", "--auth", "none"), ("check", "--agent-port", "x")):
+        done = server.command(*flags)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+    assert server.command("check").returncode == 0
+    assert (tmp_path / "data" / "control.sqlite").stat().st_mode & 0o77 == 0
+    assert headers(batch(1))["X-Weir-Sequence"] == "1"

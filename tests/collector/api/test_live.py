@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from collector.api import query
 from collector.api.live import LiveHub, by_type
-from collector.api.rates import Rates
-from collector.api.service import health_of
-from collector.records import Refused
+from tests.collector.support import Server
 
 S = 1_000_000_000
 
@@ -53,37 +50,12 @@ def test_counters_that_went_back(second: dict[str, Any], count: int):
     assert all(rate["rx"]["bps"] == 0 for rate in found)
 
 
-def test_spans():
-    now = 10_000.0
-    assert query.span({}, now) == (6_400_000, 10_000_000)
-    assert query.span({"from": "-60"}, now) == (9_940_000, 10_000_000)
-    assert query.span({"from": "1970-01-01T00:00:10", "to": "20.5"}, now) == (
-        10_000,
-        20_500,
-    )
-    assert query.span({"from": "1970-01-01T01:00:10+01:00", "to": "20"}, now)[0] == 10_000
-    assert query.step_ms({}, (0, 3_600_000)) == 60_000
-    assert query.step_ms({}, (0, 86_400_000 * 30)) == 1296 * 1000
-    for wrong in ("1e9999", "inf", "x", "1970-13-01"):
-        with pytest.raises(Refused):
-            query.span({"from": wrong}, now)
-
-
-def test_buckets_fill_again():
-    rates = Rates(2.0)
-    assert [rates.take("a", 0.0) for _ in range(4)] == [0, 0, 0, 0]
-    assert rates.take("a", 0.0) == 0.5
-    assert rates.take("b", 0.0) == 0
-    assert rates.take("a", 0.6) == 0
-    assert rates.limited == 1
-
-
 @pytest.mark.parametrize(
-    ("silent", "missing", "skew", "health"),
-    [
-        (10, 0, None, "online"), (10, 1, None, "degraded"), (10, 0, -6.0, "degraded"),
-        (200, 0, 0.0, "late"), (400, 1, 0.0, "offline"),
-    ],
+    "text",
+    ["", "[]", "{}", '{"switch_id": 3}', "[" * 100_000,
+     '{"switch_id": "a", "now_ns": -1, "interfaces": []}',
+     '{"switch_id": "a", "now_ns": 1, "interfaces": [{"name": "x", "rx": {}, "tx": {}}]}',
+     '{"switch_id": "a", "now_ns": 1e400, "interfaces": []}'],
 )  # fmt: skip
-def test_health(silent: float, missing: int, skew: float | None, health: str):
-    assert health_of(silent, 180.0, missing, skew) == health
+def test_live_samples_that_are_none(shared: Server, text: str):
+    assert shared.request("POST", "/api/edge/live", text.encode()).status == 400

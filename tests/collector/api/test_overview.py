@@ -82,12 +82,3 @@ def test_health_is_what_it_says(tmp_path: Path):
     assert view.health()["status"] == "failing"
     assert view.health()["reason"] == "the store fails: x"
     control.close()
-
-
-def test_an_agents_late_batch_does_not_put_it_back(tmp_path: Path):
-    control = Control(tmp_path)
-    control.registry.record([seen(NOW, 5), seen(NOW - 60, 4)])
-    (row,) = control.registry.list()
-    assert (row["sequence"], row["batches"], row["bytes"]) == (5, 2, 20)
-    assert row["last_seen_ns"] == NOW * 10**9
-    control.close()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import struct
 
 import pytest
 from hypothesis import given, strategies as st
 
-from collector.ingest import entry
-from collector.ingest.framed import distinct
 from collector.ingest.understand import read
 from collector.pipeline import understand_arrival
 from collector.records import Accepted, Arrival, Refused
 from tests.collector.support import batch
-from wire.batch import Malformed, encode
+from wire.batch import encode
 
 NOW_NS = 1_795_000_000 * 1_000_000_000
 GOOD = encode(batch(3, end=NOW_NS / 1e9, hosts=2, heavy=2))
@@ -90,32 +87,3 @@ def test_an_unknown_version_says_what_is_known():
     with pytest.raises(Refused) as refusal:
         read(arrival(GOOD.replace(b"\xa7version\x01", b"\xa7version\x02")), 1 << 20)
     assert (refusal.value.status, refusal.value.facts) == (409, {"understood": [1]})
-
-
-def test_times_of_a_wrong_clock_end_when_received():
-    for end in (100.0, NOW_NS / 1e9 + 7200):
-        found = understand_arrival(arrival(encode(batch(1, end=end))), 1 << 20)
-        (totals,) = [part for part in found.rows if part.table == "class_totals"]
-        assert set(totals.columns["end"]) == {NOW_NS // 10**6}
-        assert set(totals.columns["start"]) == {NOW_NS // 10**6 - 60_000}
-    found = understand_arrival(arrival(encode(batch(1, end=NOW_NS / 1e9 - 86400))), 1 << 20)
-    assert found.rows[0].columns["end"][0] == NOW_NS // 10**6 - 86_400_000
-
-
-def test_the_journal_keeps_an_upload_as_it_came():
-    one = arrival(b"\x00\xff", "framed")
-    assert entry.unpack(entry.pack(one)) == one
-    for data in (b"", b"\x01", b"\x91\x02", entry.pack(one)[:-1]):
-        with pytest.raises(Refused):
-            entry.unpack(data)
-
-
-def test_the_older_hll():
-    assert distinct(bytes([10]) + bytes(1024)) == 0
-    full = distinct(bytes([10]) + bytes([10]) * 1024)
-    assert full == pytest.approx(0.7213 / (1 + 1.079 / 1024) * 1024 * 1024, rel=1e-9)
-    for image in (b"", bytes(1025), bytes([10]) + bytes(1023)):
-        with pytest.raises(Malformed):
-            distinct(image)
-    with pytest.raises(Refused):
-        read(arrival(struct.pack("<I", 2**31), "framed"), 1 << 20)

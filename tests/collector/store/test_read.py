@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import msgpack
+import dataclasses
+
 import pytest
 from hypothesis import given, strategies as st
 
 from collector.store import read
-from collector.store.merge import Merged, quantiles
-from wire.sketches import Distinct
+from tests.collector.support import Server, batch
 
 
 @given(st.lists(st.integers(1, 90_000), max_size=40))
@@ -31,19 +31,11 @@ def test_business_hours(hours: list[int], business: bool):
     assert read.is_business(sum(1 << hour for hour in hours)) is business
 
 
-def test_estimates_without_sketches_are_a_lower_bound():
-    merged = Merged()
-    for peers in (3.0, 9.0, 5.0):
-        merged.add(b"", {"unique_peers": peers, "unique_ports": 0, "unique_services": 0})
-    assert merged.estimates()["unique_peers"] == 9.0
-    assert merged.count == 3
-
-
-def test_damaged_images_are_counted_and_left_out():
-    one = Distinct()
-    one.update(["a", "b"])
-    merged = Merged()
-    merged.add(msgpack.packb({"unique_peers": one.to_bytes(), "top_ports": b"junk"}), {})
-    assert merged.estimates()["unique_peers"] == pytest.approx(2)
-    assert merged.damaged == 1
-    assert quantiles([b"junk", b"more junk"]) is None
+def test_damaged_images_are_left_out_of_answers(shared: Server):
+    one = batch(1, agent="damaged")
+    images = {**one.endpoints.sketches, "top_peers": (b"\x04\x01\x0a\xff" * 9,) * 3}
+    ends = dataclasses.replace(one.endpoints, sketches=images)
+    assert shared.post(dataclasses.replace(one, endpoints=ends)).status == 200
+    shared.settled()
+    found = shared.get("/api/endpoints?agents=damaged").json["endpoints"]
+    assert (len(found), found[0]["top_peers"]) == (3, [])

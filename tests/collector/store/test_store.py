@@ -2,72 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 
 from collector.records import Rows
 from collector.store import queries, tables
 from collector.store.answers import StoreError
-from collector.store.cluster import Cluster
-from collector.store.embedded import Embedded
 from collector.store.store import Store
 
 DAY_MS = 86_400_000
 NOW_MS = 1_795_000_000_000
-
-
-class Shim(BaseHTTPRequestHandler):
-    """ClickHouse's HTTP interface, as far as the door uses it."""
-
-    door: Embedded
-
-    def do_POST(self) -> None:
-        fields = {k: v[0] for k, v in parse_qs(urlsplit(self.path).query, True).items()}
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        try:
-            if "query" in fields:
-                statement = fields["query"].removesuffix(" FORMAT Native")
-                self.door.insert(statement, body)
-                text = ""
-            else:
-                values = {
-                    name[6:]: value
-                    for name, value in fields.items()
-                    if name.startswith("param_")
-                }
-                text = self.raw(body.decode(), values)
-            self.answer(200, text)
-        except (StoreError, RuntimeError) as error:
-            self.answer(404, str(error))
-
-    def raw(self, sql: str, values: dict[str, str]) -> str:
-        answer = self.door._session().query(sql, "JSONCompact", params=values or None)
-        return str(answer)
-
-    def answer(self, status: int, text: str) -> None:
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def http(chdb: Embedded) -> Iterator[Cluster]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Shim,), {"door": chdb}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Cluster(f"http://127.0.0.1:{server.server_port}", "default", "")
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture(params=["chdb", "http"])
@@ -174,19 +117,3 @@ def test_what_is_too_old_goes(store: Store):
     store.door.execute("OPTIMIZE TABLE weir_store.class_totals FINAL")
     rows = store.query("SELECT count() AS found FROM {db}.class_totals", {})
     assert rows == [{"found": 1}]
-
-
-@pytest.mark.parametrize("cluster", ["", "main"])
-def test_ddl_of_one_server_and_of_a_cluster(cluster: str):
-    site = tables.Site("weir", cluster)
-    text = " ".join(tables.prepare(site) + tables.first(site))
-    assert text.count("CREATE TABLE") == len(tables.TABLES) + 1
-    assert ("ON CLUSTER main" in text) == bool(cluster)
-    assert ("ReplicatedMergeTree" in text) == bool(cluster)
-    assert "30 DAY" in text
-    assert "7 DAY" in text
-
-
-def test_an_engine_that_is_not_there_is_one_line(tmp_path: Path):
-    with pytest.raises(StoreError, match=r"http://127\.0\.0\.1:9/.*refused"):
-        Cluster("http://127.0.0.1:9", "default", "").execute("SELECT 1")

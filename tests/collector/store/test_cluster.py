@@ -1,0 +1,40 @@
+"""The door to a ClickHouse server."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from collector.store.answers import StoreError
+from collector.store.cluster import Cluster
+
+
+def test_an_engine_that_is_not_there_is_one_line(tmp_path: Path):
+    with pytest.raises(StoreError, match=r"http://127\.0\.0\.1:9/.*refused"):
+        Cluster("http://127.0.0.1:9", "default", "").execute("SELECT 1")
+
+
+def test_rows_values_and_errors_go_over_http(http: Cluster):
+    hostile = "it's \\ a\ttab, a\nline; DROP"
+    sql = "SELECT {value:String} AS value, {many:Array(String)} AS many"
+    found = http.query(sql, {"value": hostile, "many": [hostile, ""]})
+    assert found == [{"value": hostile, "many": [hostile, ""]}]
+    with pytest.raises(StoreError) as failure:
+        http.execute("SELECT nosuch")
+    assert "\n" not in str(failure.value)
+    http.close()
+    assert http.query("SELECT 1 AS one", {}) == [{"one": 1}]
+
+
+def test_a_block_that_is_none_is_refused(http: Cluster):
+    http.execute("CREATE TABLE IF NOT EXISTS memory_only (a UInt8) ENGINE = Memory")
+    for data in (b"", b"\x01"):
+        with contextlib.suppress(StoreError):
+            http.insert("INSERT INTO memory_only (a)", data)
+    assert http.query("SELECT count() AS found FROM memory_only", {}) == [{"found": 0}]
+    http.insert("INSERT INTO memory_only (a)", b"\x01\x02\x01a\x05UInt8\x07\x08")
+    rows = http.query("SELECT sum(a) AS found FROM memory_only", {})
+    assert rows == [{"found": 15}]
+    http.execute("DROP TABLE memory_only")
