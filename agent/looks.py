@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +11,6 @@ from typing import Final
 
 from rich.console import Console
 
-from agent import consultation
 from agent.config import Config
 from agent.status.client import Client
 from agent.status.doctor import Level, as_json, lines, worst
@@ -39,6 +37,11 @@ def top(config: Config, options: argparse.Namespace) -> int:
 
 def doctor(config: Config, options: argparse.Namespace) -> int:
     """Examine this machine; 1 where something has failed. Raises DoorError."""
+    # Not above: the other commands speak to no collector.
+    import asyncio
+
+    from agent import consultation
+
     findings = asyncio.run(consultation.findings(config))
     if options.json:
         print(json.dumps(as_json(findings), indent=2))

@@ -103,3 +103,9 @@ def test_sessions_that_ended_are_deleted_by_the_next_sign_in(control: Control):
 def test_a_hash_that_is_none_verifies_nothing():
     assert verified("junk", GOOD) is False
     assert verified("", "") is False
+
+
+def test_an_unknown_name_costs_what_a_wrong_password_does():
+    known = argon2.PasswordHasher().hash(GOOD)
+    assert argon2.extract_parameters(users.NOBODY) == argon2.extract_parameters(known)
+    assert not verified(users.NOBODY, GOOD)
