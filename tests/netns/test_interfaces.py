@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.support.agents import Agent, totals, unbalanced
@@ -15,8 +13,8 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
 
 
 def watched(agent):
-    shown = json.loads(agent.command("status", "--json").stdout)
-    return {item["name"] for item in shown["interfaces"] if item.get("is_up", True)}
+    shown = agent.status()["interfaces"]
+    return {item["name"] for item in shown if item.get("is_up", True)}
 
 
 def send(space, interface, count, seed):
@@ -54,7 +52,7 @@ def test_late_gone_and_back_again(netns, tmp_path):
 
 
 def any_slot(agent):
-    return json.loads(agent.command("status", "--json").stdout)["interfaces"]
+    return agent.status()["interfaces"]
 
 
 def test_an_interface_that_vanished_while_the_agent_was_dead(netns, tmp_path):

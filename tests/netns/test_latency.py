@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import statistics
 import struct
 import sys
 import time
@@ -126,6 +125,13 @@ def agent(netns, tmp_path):
     running.remove()
 
 
+def good(seen: list[tuple[float, float]]) -> bool:
+    """Three of five tell: a shared machine may wake a sender late."""
+    in_time = sum(added_ms <= 2 for added_ms, _ in seen)
+    full = sum(megabits >= 0.94 * LINK_MBPS for _, megabits in seen)
+    return min(in_time, full) >= 3
+
+
 def test_a_call_is_in_time_and_the_link_is_full(agent, netns):
     left, right = netns.spaces
     agent.start()
@@ -137,16 +143,14 @@ def test_a_call_is_in_time_and_the_link_is_full(agent, netns):
         ),
     )
     alone = delays_ms(left, right, 100)
-    seen = []
-    for _ in range(5):
-        with downloads(left, right, 8, 6) as bulk:
+    seen: list[tuple[float, float]] = []
+    while len(seen) < 5 and not good(seen):
+        with downloads(left, right, 8, 5) as bulk:
             loaded = delays_ms(left, right, 200)
         added = p99(loaded) - p99(alone)
         seen.append((round(added, 3), round(sum(bulk.megabits), 2)))
     print(json.dumps({"voice_p99_alone_ms": p99(alone), "added_ms_and_mbps": seen}))
-    # A shared machine may wake a sender late: the middle run tells.
-    assert statistics.median(added for added, _ in seen) <= 2, seen
-    assert statistics.median(rate for _, rate in seen) >= 0.94 * LINK_MBPS, seen
+    assert good(seen), seen
     assert shown(agent)["file"]["sent_packets"] > 1000
     assert agent.status()["problems"] == []
 
@@ -173,5 +177,5 @@ def test_marks_of_super_packets_at_the_far_end(agent, netns, tmp_path):
 
 
 def shown(agent: Agent) -> dict:
-    told = json.loads(agent.command("qos", "show", "--json").stdout)
-    return told.get("left0", {}).get("egress", {})
+    shown: dict = agent.trees().get("left0", {}).get("egress", {})
+    return shown

@@ -35,12 +35,8 @@ def agent(request, netns, tmp_path):
     running.remove()
 
 
-def show(agent: Agent) -> dict:
-    return json.loads(agent.command("qos", "show", "--json").stdout)
-
-
 def voice(agent: Agent) -> int:
-    return show(agent)["left0"]["egress"]["voice"]["sent_packets"]
+    return agent.trees()["left0"]["egress"]["voice"]["sent_packets"]
 
 
 def call(space, packets: int, tos: int = 0xB9) -> None:
@@ -54,7 +50,7 @@ def call(space, packets: int, tos: int = 0xB9) -> None:
 def started(agent: Agent) -> None:
     """Start, and wait until packets get their class."""
     agent.start()
-    wait_until("a tree", lambda: show(agent))
+    wait_until("a tree", lambda: agent.trees())
     wait_until("a class", lambda: call(agent.space, 1) or voice(agent))
 
 
@@ -142,7 +138,7 @@ def branches(agent: Agent) -> dict[str, int]:
 def test_excess_voice_is_demoted_not_dropped(agent):
     """Voice has 30 % of the link: 6 of 20 Mbit/s; what is more goes as unknown, unlost."""
     started(agent)
-    before = show(agent)["left0"]["egress"]
+    before = agent.trees()["left0"]["egress"]
     payload, seconds = b"x" * 1000, 3.0
     with agent.space.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB8)
@@ -153,7 +149,7 @@ def test_excess_voice_is_demoted_not_dropped(agent):
                 sent += one.sendto(payload, ("10.9.0.2", 9)) // len(payload)
             time.sleep(0.002)
     time.sleep(0.5)
-    after = show(agent)["left0"]["egress"]
+    after = agent.trees()["left0"]["egress"]
     grown = {
         name: {unit: after[name][unit] - before[name][unit] for unit in after[name]}
         for name in ("voice", "unknown")
@@ -237,7 +233,7 @@ def test_what_arrives_has_its_class_too(agent, netns):
                 one.sendto(b"x" * 100, ("10.9.0.1", 9))
 
     assert heard(agent.space, 20, send, "10.9.0.1") == [0x01] * 20
-    assert show(agent)["left0"]["ingress"]["voice"]["sent_packets"] == 20
+    assert agent.trees()["left0"]["ingress"]["voice"]["sent_packets"] == 20
 
 
 def test_a_device_that_comes_later_is_shaped(agent, netns):
@@ -248,7 +244,7 @@ def test_a_device_that_comes_later_is_shaped(agent, netns):
     missing = "qos: late0: there is no such device: check the name"
     assert missing in agent.status()["problems"]
     netns.veth(agent.space, "late0", netns.spaces[1], "far0")
-    wait_until("its tree", lambda: "late0" in show(agent))
+    wait_until("its tree", lambda: "late0" in agent.trees())
     wait_until("no word about it", lambda: missing not in agent.status()["problems"])
     before = voice(agent)
     wait_until("classes again", lambda: call(agent.space, 1) or voice(agent) > before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 import signal
@@ -14,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.__main__ import main
 from agent.ship.spool import Spool
+from agent.status.client import Client
 from tests.support.namespaces import Namespace
 from wire import frame
 from wire.batch import Batch, decode
@@ -129,7 +133,14 @@ class Agent:
         return done
 
     def status(self) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        """What `weir-agent status --json` prints, without a process for each look."""
+        return Client(self.folder / "run").get("/status")
+
+    def trees(self) -> dict[str, Any]:
+        """What `weir-agent qos show --json` prints, without a process for each look."""
+        with self.space.entered(), contextlib.redirect_stdout(io.StringIO()) as told:
+            assert main(["qos", "show", "--json", "-c", str(self.config)]) == 0
+        answer: dict[str, Any] = json.loads(told.getvalue())
         return answer
 
     def remove(self) -> None:
