@@ -61,7 +61,7 @@ static __always_inline void fetch_record(const struct weir_record *record, __u8 
 static __always_inline int count_flow(struct weir_scratch *work)
 {
 	struct weir_record *record = bpf_map_lookup_elem(&flows, &work->key);
-	__u64 id;
+	__u32 mark = weir_key_mark(&work->key);
 	int class = -1;
 
 	if (!record)
@@ -69,9 +69,9 @@ static __always_inline int count_flow(struct weir_scratch *work)
 	if (!record)
 		return -1;
 	fetch_record(record, work->sight.from_low);
-	id = *(volatile __u64 *)&record->id;
 	bpf_spin_lock(&record->lock);
-	if (id && record->id == id) {
+	/* A record closed since the look-up has no mark, one given to another flow another. */
+	if (record->id >> 32 == mark) {
 		weir_flow_update(record, &work->packet, &work->sight);
 		class = record->class;
 		work->limit = record->limit;

@@ -96,21 +96,28 @@ struct weir_matches {
 
 /*
  * What becomes of a packet whose class is known, by slot * WEIR_HOOKS + hook. Past the
- * deadline the agent is taken for dead: packets go the baseline branch of the tree,
- * unmarked and unpoliced.
+ * deadline the agent is taken for dead: packets go the baseline branch of the tree, or past
+ * all of it, unmarked and unpoliced.
  */
 struct weir_shaping {
 	__u64 deadline_ns;
 	__u32 root;   /* major << 16 of the tree that follows; 0: not shaped */
 	__u8 mode;    /* enum weir_mark_mode */
 	__u8 policed; /* a bit for each class that has a policer */
-	__u8 padding[2];
+	__u8 dead;    /* enum weir_dead */
+	__u8 padding;
 	__u8 marks[WEIR_CLASSES];  /* code points */
 	__u8 excess[WEIR_CLASSES]; /* class that a policer's excess becomes, or WEIR_DROP */
 	__u8 limits[WEIR_CLASSES]; /* of each flow of the class, where it has none itself */
 };
 
 #define WEIR_DROP 255
+
+/* Where packets go past the deadline. */
+enum weir_dead {
+	WEIR_DEAD_BASELINE = 0,
+	WEIR_DEAD_UNSHAPED = 1, /* past the tree, as fast as the device may */
+};
 
 /*
  * What each flow that has this number may have in each direction; what it has had stands in

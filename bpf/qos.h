@@ -18,13 +18,16 @@ enum weir_mark_mode {
 };
 
 /* Class handle for skb->priority. Past the deadline the agent is taken for dead, and
- * nothing that it moved holds the packet any more. root: major << 16. */
-static __always_inline __u32 weir_priority(__u32 root, __u32 class, __u64 now_ns,
-					   __u64 deadline_ns)
+ * nothing that it moved holds the packet any more; the root's own handle is HTB's word for
+ * a packet that it is not to hold at all. */
+static __always_inline __u32 weir_priority(const struct weir_shaping *row, __u32 class,
+					   __u64 now_ns)
 {
-	__u32 branch = now_ns < deadline_ns ? WEIR_QOS_ACTIVE : WEIR_QOS_BASELINE;
-
-	return root | branch | (class & (WEIR_CLASSES - 1));
+	if (now_ns < row->deadline_ns)
+		return row->root | WEIR_QOS_ACTIVE | (class & (WEIR_CLASSES - 1));
+	if (row->dead == WEIR_DEAD_UNSHAPED)
+		return row->root;
+	return row->root | WEIR_QOS_BASELINE | (class & (WEIR_CLASSES - 1));
 }
 
 /* Traffic class with another code point; the two ECN bits are the packet's own. */

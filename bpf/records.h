@@ -137,9 +137,10 @@ struct weir_direction {
  * A flow's record. Forward is the direction of the first packet. Written by the packet
  * programs under the lock; read whole by user space (BPF_F_LOCK).
  *
- * id names this life of the key and comes last, after the lock, for a reason: a program
+ * id names this life of the key, its upper half the key alone (weir_key_mark). A program
  * that still holds a pointer to an element which has since been closed, or recycled for
- * another flow, must see another id under the lock and start again. 0 means closed.
+ * another flow, sees under the lock that it is not its key's. It comes last, after the
+ * lock, so that it is written when all else is. 0 means closed.
  */
 struct weir_record {
 	/* In the cache line of the key's end, which the look-up has fetched. */

@@ -97,8 +97,7 @@ static __always_inline int shape_skb(struct __sk_buff *skb,
 			weir_mark(skb, work->packet.family, work->packet.network_offset,
 				  row->marks[class], row->mode);
 	}
-	skb->priority =
-		weir_priority(row->root, class, work->sight.now_ns, row->deadline_ns);
+	skb->priority = weir_priority(row, class, work->sight.now_ns);
 	return TC_ACT_UNSPEC;
 }
 

@@ -10,6 +10,8 @@ from agent.capture.orders import (
     BUCKET as BUCKET,
     CLASS_KEEP as CLASS_KEEP,
     CLASSES as CLASSES,
+    DEAD_BASELINE as DEAD_BASELINE,
+    DEAD_UNSHAPED as DEAD_UNSHAPED,
     DROP as DROP,
     END as END,
     END_OTHER as END_OTHER,

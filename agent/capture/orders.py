@@ -25,6 +25,8 @@ MATCHES: Final = 64
 CLASS_KEEP: Final = 255
 LIMITS: Final = 64
 DROP: Final = 255
+DEAD_BASELINE: Final = 0
+DEAD_UNSHAPED: Final = 1
 
 VOLUME: Final = np.dtype([("frames", "<u8"), ("packets", "<u8"), ("bytes", "<u8")])
 
@@ -75,7 +77,8 @@ SHAPING: Final = np.dtype(
         ("root", "<u4"),
         ("mode", "u1"),
         ("policed", "u1"),
-        ("padding", "u1", (2,)),
+        ("dead", "u1"),
+        ("padding", "u1"),
         ("marks", "u1", (CLASSES,)),
         ("excess", "u1", (CLASSES,)),
         ("limits", "u1", (CLASSES,)),

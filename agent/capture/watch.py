@@ -87,6 +87,14 @@ class Watch:
                 name = row["name"].decode(errors="replace")
                 self._adopted[slot] = (name, int(row["ifindex"]), int(row["flags"]))
 
+    def choose(self, choice: Choice) -> None:
+        """Watch these from the next refresh on."""
+        self.choice = choice
+        self._first = True
+        for slot, held in self._slots.items():
+            if not held.left:
+                self.kernel.set_interface(held.link.ifindex, slot, self._flags(held.link))
+
     def refresh(self) -> list[str]:
         """Follow the links as they are now. Returns what an operator should know."""
         self._ticks += 1
