@@ -3,61 +3,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 
 import pytest
 import pytest_asyncio
 
 from agent.config import Agent
-from agent.ship.door import Door, open_session
-from agent.ship.spool import Spool
-from agent.ship.uplink import Clock, Uplink
-from tests.agent.ship.collectors import Collector, page, refusal
-from tests.agent.ship.support import BOOT, parcel
+from agent.ship.door import open_session
+from tests.agent.ship.collectors import page, refusal
+from tests.agent.ship.site import Site, sequences
+from tests.agent.ship.support import BOOT
 from wire import frame
 
 NAME = BOOT.hex()
-
-
-class Hands:
-    """A clock that moves when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.clock = Clock(lambda: self.now, lambda: 77, lambda: 0.0)
-
-
-class Site:
-    """An agent's ship room: spool, door and uplink, on a clock in hand."""
-
-    def __init__(self, directory, session, **settings) -> None:
-        self.agent = Agent(**{"retry_backoff": 1.0, "upload_timeout": 1.0, **settings})
-        self.spool = Spool(directory, 1 << 20, 1 << 62)
-        self.hands = Hands()
-        door = Door(self.agent, session, lambda: self.hands.now)
-        self.uplink = Uplink(self.spool, door, self.agent, self.hands.clock)
-
-    def append(self, *numbers: int, **fields) -> None:
-        for n in numbers:
-            self.spool.append(parcel(n, **fields), 0)
-
-    async def steps(self, limit: int = 50) -> list[float | None]:
-        """Step until it wants to wait; return the waits."""
-        waits = []
-        for _ in range(limit):
-            waits.append(await self.uplink.step())
-            if waits[-1] != 0:
-                return waits
-        raise AssertionError("never rests")
-
-    async def settle(self, seconds: float = 600.0) -> None:
-        """Let time pass, from one attempt to the next."""
-        end = self.hands.now + seconds
-        while self.hands.now < end:
-            wait = (await self.steps())[-1]
-            if wait is None:
-                return
-            self.hands.now += wait
 
 
 @pytest_asyncio.fixture
@@ -65,10 +22,6 @@ async def site(tmp_path, collector):
     session = open_session(Agent())
     yield Site(tmp_path / "spool", session, backend_url=(collector.url,))
     await session.close()
-
-
-def sequences(collector: Collector) -> list[int]:
-    return [sequence for _, sequence in collector.stored]
 
 
 async def test_parcels_arrive_in_order_after_a_question_for_health(site, collector):
@@ -241,61 +194,6 @@ async def test_an_answer_without_end_is_cut(site, collector):
     assert sequences(collector) == [1]
 
 
-@pytest_asyncio.fixture
-async def pair(tmp_path, collector, second):
-    session = open_session(Agent())
-    yield Site(tmp_path / "spool", session, backend_url=(collector.url, second.url))
-    await session.close()
-
-
-async def test_the_second_collector_takes_over_and_hands_back(pair, collector, second):
-    pair.append(1)
-    await pair.steps()
-    collector.says = ["reset"] * 3
-    collector.is_ready = False
-    pair.append(2, 3)
-    for _ in range(3):
-        pair.hands.now += (await pair.steps())[-1]
-    await pair.steps()
-    assert (sequences(collector), sequences(second)) == ([1], [2, 3])
-    assert pair.uplink.state().connected
-    assert pair.uplink.state().backend_url == second.url
-    collector.is_ready = True
-    pair.append(4)
-    pair.hands.now += 100
-    await pair.steps()
-    assert (sequences(collector), sequences(second)) == ([1, 4], [2, 3])
-    assert pair.uplink.state().backend_url == collector.url
-
-
-async def test_with_the_second_in_use_the_first_is_asked_again_by_itself(
-    pair, collector, second
-):
-    collector.is_ready = False
-    pair.append(1)
-    waits = await pair.steps()
-    assert sequences(second) == [1]
-    assert waits[-1] == 1.0  # until the first one's health is asked for
-
-
-async def test_a_collector_that_does_not_exist_is_an_error_not_an_end(tmp_path):
-    session = open_session(Agent())
-    site = Site(tmp_path / "spool", session, backend_url=("http://127.0.0.1:1",))
-    site.append(1)
-    await site.settle(100)
-    assert site.uplink.state().errors_by_kind["unreachable"] > 3
-    assert site.spool.state().batches == 1
-    await session.close()
-
-
-async def test_without_collectors_it_waits(tmp_path):
-    session = open_session(Agent())
-    site = Site(tmp_path / "spool", session)
-    site.append(1)
-    assert await site.uplink.step() is None
-    await session.close()
-
-
 async def test_run_delivers_what_comes_and_stops_when_cancelled(site, collector):
     task = asyncio.get_running_loop().create_task(site.uplink.run())
     for n in range(1, 6):
@@ -317,20 +215,3 @@ async def test_a_live_sample_goes_to_the_collector_in_use_only(site, collector):
     await site.uplink.live({"now_ns": 2})
     assert collector.live == [{"now_ns": 2}]
     assert site.uplink.state().live_sent == 1
-
-
-@pytest.mark.parametrize("seed", range(6))
-async def test_through_any_trouble_everything_arrives_once(site, collector, seed):
-    chance = random.Random(seed)
-    troubles = ["reset", "commit, then reset", refusal(503, "busy"), None, None]
-    for n in range(1, 31):
-        site.append(n)
-        collector.says.append(chance.choice(troubles))
-        collector.is_ready = chance.random() > 0.2
-        if chance.random() < 0.5:
-            site.hands.now += (await site.steps())[-1] or 0
-    collector.is_ready = True
-    collector.says = []
-    await site.settle()
-    assert sequences(collector) == list(range(1, 31))
-    assert site.uplink.state().batches_sent == 30
