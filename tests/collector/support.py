@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.ports import free_port
 from wire import frame
 from wire.batch import Batch, Direction, Endpoints, Interface, Volume, encode
 from wire.schema import ENDPOINT, ENDPOINT_SKETCHES, FLOW
@@ -143,12 +143,6 @@ def body(one: Batch, coding: str = "zstd") -> bytes:
 
 def renumbered(one: Batch, sequence: int) -> Batch:
     return dataclasses.replace(one, sequence=sequence)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "collector/console/dist"
 SHOTS = ROOT / "build/screenshots"
@@ -34,13 +35,6 @@ ARGUMENTS = (
 )  # fmt: skip
 READY_SECONDS = 40.0
 expect.set_options(timeout=15_000)  # a busy machine draws late; this is no benchmark
-
-
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Collector:

@@ -14,13 +14,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from lab.netns import namespace, state, world
 from tests.support.mix import mixed
 from tests.support.namespaces import World, wait_until
+from tests.support.ports import free_port
 from tests.support.sending import Sender, pack
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(150)]
@@ -30,9 +31,11 @@ PINS = Path("/sys/fs/bpf")
 class Running:
     """A `weir-lab demo run` and what it has said so far."""
 
+    started: ClassVar[list[Running]] = []
+
     def __init__(self, prefix: str, *more: str, space: str = "") -> None:
         self.prefix = prefix
-        self.port = free_ports()
+        self.port = free_port(following=1)
         command = [sys.executable, "-W", "error", "-m", "lab", "demo", "run", "--json"]
         command += ["--prefix", prefix, f"--port={self.port}", *more]
         if space:
@@ -43,6 +46,7 @@ class Running:
         self.events: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self.started.append(self)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -81,20 +85,12 @@ class Running:
 def prefix() -> Iterator[str]:
     name = f"weir-{secrets.token_hex(3)}"
     yield name
+    while Running.started:
+        show = Running.started.pop()
+        if show.process.poll() is None:
+            show.process.kill()
+            show.end()
     world.down(name)
-
-
-def free_ports() -> int:
-    """Return a port that is free, and so is the next."""
-    while True:
-        port = secrets.randbelow(20_000) + 20_000
-        with socket.socket() as one, socket.socket() as two:
-            try:
-                one.bind(("127.0.0.1", port))
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
 
 
 def processes_of(prefix: str) -> list[str]:
