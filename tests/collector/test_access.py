@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.collector.support import PASSWORD, Server, batch, login, session, token
+from tests.collector.support import PASSWORD, Answer, Server, batch, login, session, token
 
 
 def test_every_route_holds_its_role(guarded: Server):
@@ -107,18 +108,22 @@ def test_a_new_password_ends_sessions(guarded: Server):
 def test_guessing_is_slowed_and_clients_have_rates(tmp_path: Path):
     server = Server(tmp_path / "data", "--request-rate", "2", auth="local").start()
     try:
-        answers = [server.get("/api/auth/me") for _ in range(10)]
+        answers = at_once(10, lambda: server.get("/api/auth/me"))
         (limited, *_) = [answer for answer in answers if answer.status == 429]
         assert int(limited.headers["Retry-After"]) >= 1
     finally:
         server.kill()
     server = Server(tmp_path / "data", auth="local").start()
     try:
-        with ThreadPoolExecutor(
-            12
-        ) as people:  # At once: a slow machine fills buckets again.
-            statuses = list(people.map(lambda _: login(server, "x").status, range(12)))
+        answers = at_once(12, lambda: login(server, "x"))
+        statuses = [answer.status for answer in answers]
         assert statuses.count(401) >= 5
         assert 429 in statuses
     finally:
         server.kill()
+
+
+def at_once(times: int, ask: Callable[[], Answer]) -> list[Answer]:
+    """All in one moment: a slow machine fills buckets again."""
+    with ThreadPoolExecutor(times) as people:
+        return list(people.map(lambda _: ask(), range(times)))
