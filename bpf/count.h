@@ -70,7 +70,8 @@ static __always_inline int count_flow(struct weir_scratch *work)
 		return -1;
 	fetch_record(record, work->sight.from_low);
 	bpf_spin_lock(&record->lock);
-	/* A record closed since the look-up has no mark, one given to another flow another. */
+	/* A record closed since the look-up has no mark, one given to another flow another.
+	 */
 	if (record->id >> 32 == mark) {
 		weir_flow_update(record, &work->packet, &work->sight);
 		class = record->class;
