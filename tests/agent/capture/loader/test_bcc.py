@@ -136,17 +136,15 @@ def test_it_needs_neither_clang_nor_object_nor_kernel_types(copy: Path) -> None:
         f"bcc.load(Path({str(copy)!r}), {SIZES!r}, {{}})"
     )
     environment = {"PATH": "/nonexistent", "HOME": "/nonexistent"}
-    command = [sys.executable, "-c", script, str(REPOSITORY)]
     strace = shutil.which("strace")
-    if strace:
-        flags = ["-f", "-qq", "-e", "trace=openat,execve", "-o", str(trace)]
-        command = [strace, *flags, *command]
+    assert strace, "strace is not installed: make setup installs it"
+    command = [strace, "-f", "-qq", "-e", "trace=openat,execve", "-o", str(trace)]
+    command += [sys.executable, "-c", script, str(REPOSITORY)]
     done = subprocess.run(command, capture_output=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    if strace:
-        opened = trace.read_text()
-        for name in ("vmlinux", "flow.bpf.o", "clang-14"):
-            assert f'/{name}"' not in opened
+    opened = trace.read_text()
+    for name in ("vmlinux", "flow.bpf.o", "clang-14"):
+        assert f'/{name}"' not in opened
 
 
 @pytest.mark.root
