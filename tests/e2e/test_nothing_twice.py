@@ -51,7 +51,7 @@ def test_killed_at_random_under_traffic(agent, collector, quiet_pair):
     before = left.statistics("left0")
     with Traffic(left, "left0") as traffic:
         for _ in range(campaigns.count(6, 100)):
-            time.sleep(chance.uniform(0.5, 2.5))
+            time.sleep(chance.uniform(0.3, 1.5))  # any moment of a tick, a walk, a batch
             victims = chance.choice(([agent], [collector], [agent, collector]))
             for victim in victims:
                 victim.kill()

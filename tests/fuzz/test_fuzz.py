@@ -1,6 +1,6 @@
 """libFuzzer with ASan and UBSan over the parser and the readers, for as long as is asked.
 
-WEIR_FUZZ_SECONDS is the time of each target: 30 in `make test`, a quarter of an hour in
+WEIR_FUZZ_SECONDS is the time of each target: 15 in `make test`, a quarter of an hour in
 `make test-long`. What it finds is written to build/fuzz and belongs into the corpus.
 """
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.shared_data import REPOSITORY
 
-SECONDS = int(os.environ.get("WEIR_FUZZ_SECONDS", "30"))
+SECONDS = int(os.environ.get("WEIR_FUZZ_SECONDS", "15"))
 HERE = Path(__file__).parent
 BUILT = REPOSITORY / "build" / "fuzz"
 FLAGS = (

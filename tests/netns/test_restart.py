@@ -33,7 +33,7 @@ def test_killed_at_random_under_traffic(agent, quiet_pair):
     before = left.statistics("left0")
     with Traffic(left, "left0") as traffic:
         for _ in range(kills):
-            time.sleep(chance.uniform(0.3, 2.5))
+            time.sleep(chance.uniform(0.2, 1.5))  # any moment of a tick, a walk, a batch
             agent.kill()
             agent.start()
         time.sleep(1)
