@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import time
+import threading
 
 import pytest
 from hypothesis import given
@@ -70,19 +70,19 @@ def test_a_damaged_file_says_so_in_one_line(tmp_path, text):
     assert "\n" not in str(refused.value)
 
 
-def hold(directory, started):
+def hold(directory, started, release):
     with Journal(directory).locked():
         started.set()
-        time.sleep(0.3)
+        release.wait(10)
 
 
 def test_one_process_at_a_time(tmp_path):
     context = multiprocessing.get_context("fork")
-    started = context.Event()
-    other = context.Process(target=hold, args=(tmp_path, started))
+    started, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, started, release))
     other.start()
-    started.wait(5)
-    before = time.monotonic()
+    assert started.wait(10)
+    threading.Timer(0.2, release.set).start()
     with Journal(tmp_path).locked():
-        assert time.monotonic() - before > 0.2
+        assert release.is_set()
     other.join()

@@ -11,6 +11,7 @@ from tests.agent.qos.apply.frames import Receiver, Sender
 pytestmark = pytest.mark.root
 
 
+@pytest.mark.alone
 def test_what_arrives_is_shaped(bench, quiet_pair):
     """10 Mbit/s into left0, though right0 sends as fast as its socket lets it."""
     left, right = quiet_pair
