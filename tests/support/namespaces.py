@@ -77,7 +77,7 @@ class Namespace:
         return dict(link.get_attr("IFLA_STATS64"))
 
     def wait_quiet(
-        self, interface: str, *, still_s: float = 0.1, timeout_s: float = 10
+        self, interface: str, *, still_s: float = 0.1, timeout_s: float = 30
     ) -> dict[str, int]:
         """Wait until no counter has moved for a while; return the counters."""
         deadline = time.monotonic() + timeout_s
@@ -213,7 +213,7 @@ def world() -> Iterator[World]:
 
 
 def wait_until(
-    what: str, holds: Any, *, timeout_s: float = 10, step_s: float = 0.02
+    what: str, holds: Any, *, timeout_s: float = 30, step_s: float = 0.02
 ) -> Any:
     """Poll until holds() is truthy and return it; AssertionError says what did not come."""
     deadline = time.monotonic() + timeout_s
