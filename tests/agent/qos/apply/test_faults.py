@@ -13,6 +13,7 @@ import pytest
 from agent.qos.apply import transaction
 from agent.qos.apply.netlink import Netlink, Refused
 from agent.qos.htb import Moves
+from agent.qos.plan import ifb_name
 from agent.qos.rules import Rule
 from tests.agent.qos.apply.worlds import Bench
 from tests.support.campaigns import count
@@ -58,17 +59,25 @@ def requests_of(bench, old, new):
     return asked
 
 
-@pytest.fixture(params=["build", "reload", "tear down"])
-def change(request, bench):
-    """Go from an old state, which stands, to a new one."""
+CHANGES = ("build", "reload", "tear down")
+
+
+def change_of(bench, name):
+    """An old state and a new one."""
     bare = bench.wanted(0, 0)
     first = bench.wanted(20, 50)
     second = bench.wanted(12, 30, (Rule("video", 3, 9, 3), Rule("file", 1, 5, 0)))
-    old, new = {
+    return {
         "build": (bare, first),
         "reload": (first, second),
         "tear down": (first, bare),
-    }[request.param]
+    }[name]
+
+
+@pytest.fixture(params=CHANGES)
+def change(request, bench):
+    """Go from an old state, which stands, to a new one."""
+    old, new = change_of(bench, request.param)
     bench.apply(old)
     return old, new
 
@@ -144,6 +153,10 @@ def test_sigkill(bench, change):
             bench.apply(old)
 
 
+def of_ifb(held):
+    return {key: item for key, item in held.items() if item.device == ifb_name("left0")}
+
+
 class Vanishing(Netlink):
     """The device is taken away just before a request."""
 
@@ -158,13 +171,15 @@ class Vanishing(Netlink):
         return super()._ask(message, kind, flags)
 
 
-def test_the_device_vanishes(netns, tmp_path):
-    """Nothing of Weir is left behind, at whichever request the device goes."""
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_device_vanishes(netns, tmp_path, name):
+    """Whichever request it is before: its IFB is as it was or as it was to be, or gone."""
     space = netns.namespace("lone", ipv6=False)
     bench = Bench(space, tmp_path / "qos")
     space.run("ip", "link", "add", "left0", "type", "veth", "peer", "name", "left1")
-    new = bench.wanted(20, 50)
-    asked = requests_of(bench, bench.wanted(0, 0), new)
+    old, new = change_of(bench, name)
+    bench.apply(old)
+    asked = requests_of(bench, old, new)
     for at in range(0, asked, count(6, 1)):
         with bench.kernel(Vanishing, at=at, space=space) as kernel:
             try:
@@ -173,14 +188,16 @@ def test_the_device_vanishes(netns, tmp_path):
                 late = False
             else:
                 late = True
-        if late:
-            # It went just after the change was done: that is what revert is for.
+        assert bench.read() in ({}, of_ifb(old), of_ifb(new)), at
+        if late or name != "build":
+            # What stood before the device went is what revert is for.
             bench.revert()
         shown = space.run("ip", "link", "show")
         assert "left0" not in shown, at
         assert "wi-left0" not in shown, at
         assert bench.journal.entry() is None
         space.run("ip", "link", "add", "left0", "type", "veth", "peer", "name", "left1")
+        bench.apply(old)
 
 
 def test_an_adjustment_that_fails_leaves_the_old_rates(bench):
