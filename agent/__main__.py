@@ -8,32 +8,47 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent import assemble, daemon, farewell, logs
-from agent.capture.loader.pins import CaptureError
-from agent.capture.session import back_end
+from agent import logs
 from agent.config import SETTINGS, Config, load
-from agent.ship.door import DoorError
-from agent.ship.spool import SpoolError
-from agent.status.client import AgentError, NotRunning
-from agent.status.server import ServeError
 from wire.settings import ConfigError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its status: 0 done, 1 failed, 2 wrong use or settings."""
     options = parser().parse_args(arguments)
+    try:
+        return int(options.command(_settings(options), options))
+    except ConfigError as error:
+        return complain(str(error), 2)
+    except _wrong_settings() as error:
+        return complain(str(error), 2)
+    except _failures() as error:
+        return complain(str(error), 1)
+
+
+# Named only once an error is on its way: a command that looks needs little of the agent.
+def _wrong_settings() -> tuple[type[Exception], ...]:
+    from agent.capture.loader.pins import CaptureError
+    from agent.ship.door import DoorError
+
+    return CaptureError, DoorError
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from agent.ship.spool import SpoolError
+    from agent.status.client import AgentError, NotRunning
+    from agent.status.server import ServeError
+
+    return SpoolError, NotRunning, AgentError, ServeError
+
+
+def _settings(options: argparse.Namespace) -> Config:
     flags = {
         row.name: getattr(options, row.name)
         for row in SETTINGS
         if getattr(options, row.name) is not None
     }
-    try:
-        config = load(options.config, os.environ, flags)
-        return int(options.command(config, options))
-    except (ConfigError, CaptureError, DoorError) as error:
-        return complain(str(error), 2)
-    except (SpoolError, NotRunning, AgentError, ServeError) as error:
-        return complain(str(error), 1)
+    return load(options.config, os.environ, flags)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         ("doctor", look, "what works here, what does not, and the remedy"),
         ("detach", detach, "take everything off the router, after reporting it"),
     ):
-        one = _settings(commands.add_parser(name, help=text))
+        one = _with_settings(commands.add_parser(name, help=text))
         one.set_defaults(command=command, name=name)
         if name in ("status", "doctor"):
             one.add_argument("--json", action="store_true", help="for scripts")
@@ -69,7 +84,7 @@ def _qos(command: argparse.ArgumentParser) -> None:
         ("show", "what the trees did"),
         ("revert", "put everything back; needs no running agent"),
     ):
-        one = _settings(verbs.add_parser(verb, help=text))
+        one = _with_settings(verbs.add_parser(verb, help=text))
         one.set_defaults(command=shape, name="qos", verb=verb)
         one.add_argument("--json", action="store_true", help="for scripts")
         if verb == "apply":
@@ -85,7 +100,7 @@ def _qos(command: argparse.ArgumentParser) -> None:
             )
 
 
-def _settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _with_settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings")
     group = command.add_argument_group("settings", "win over environment and file")
     for row in SETTINGS:
@@ -102,20 +117,44 @@ def _need_interfaces(config: Config) -> None:
         )
 
 
-def run(config: Config, _: argparse.Namespace) -> int:
+def run(config: Config, options: argparse.Namespace) -> int:
     """Run the daemon."""
+    from agent import daemon
+
     _configure_logs(config)
     _need_interfaces(config)
-    daemon.run(config)
+    daemon.run(config, lambda: _read_again(options))
     return 0
+
+
+def _read_again(options: argparse.Namespace) -> Config:
+    """The settings as they are now, if the daemon would start with them.
+
+    Raises ConfigError.
+    """
+    config = _settings(options)
+    try:
+        _examine(config)
+    except _wrong_settings() as error:
+        raise ConfigError(str(error)) from None
+    return config
+
+
+def _examine(config: Config) -> None:
+    from agent import assemble, reload
+    from agent.capture.session import back_end
+
+    _need_interfaces(config)
+    back_end(config.capture.loader)
+    assemble.capture_filter(config.capture.filter)
+    reload.check(config)
 
 
 def check(config: Config, _: argparse.Namespace) -> int:
     """Say whether the daemon would start with these settings."""
-    _need_interfaces(config)
-    back_end(config.capture.loader)
-    assemble.capture_filter(config.capture.filter)
-    daemon.check(config)
+    from agent import assemble
+
+    _examine(config)
     for pattern in assemble.absent(config.capture):
         complain(f"{pattern}: no such interface now; correct [capture] interfaces", 0)
     print("settings are good")
@@ -124,6 +163,8 @@ def check(config: Config, _: argparse.Namespace) -> int:
 
 def detach(config: Config, _: argparse.Namespace) -> int:
     """Remove programs and maps; their last counts stay in the spool."""
+    from agent import assemble, daemon, farewell
+
     _configure_logs(config)
     for line in farewell.detach(config, lambda: daemon.open_spool(config)):
         print(line)

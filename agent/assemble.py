@@ -6,7 +6,7 @@ import dataclasses
 import fnmatch
 import socket
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from importlib import metadata
 from pathlib import Path
@@ -22,12 +22,14 @@ from agent.capture.session import Session, Sizes, back_end, open_session
 from agent.capture.syntax import BadFilter
 from agent.capture.watch import Choice, Override
 from agent.classify.ports import by_code_point, by_port
-from agent.config import Capture, Config
+from agent.config import Agent, Capture, Config
 from agent.flows.expiry import Timeouts
 from agent.flows.table import Known
 from agent.pipeline import Pipeline, Settings as PipelineSettings
+from agent.qos import matches as matching
 from agent.qos.apply import given
-from agent.qos.rules import BadRule
+from agent.qos.matches import Match
+from agent.qos.rules import BadRule, Rule
 from agent.qos.section import Settings, Shaped, parse
 from agent.records import Array
 from agent.sketch.store import Origin, Settings as StoreSettings
@@ -57,18 +59,42 @@ def qos_directory(config: Config) -> Path:
 
 
 def regulation_in_force(config: Config) -> Settings:
-    """The [qos] section with the rules that the API was given. Raises ConfigError."""
-    settings = regulation(config)
+    """The [qos] section with what the API was given and what was measured.
+
+    Raises ConfigError.
+    """
+    settings, directory = regulation(config), qos_directory(config)
     try:
-        rules = given.in_force(settings.rules, qos_directory(config))
+        known = given.load_capacities(directory)
+        having = tuple(one.having(known.get(one.name, {})) for one in settings.interfaces)
+        return joined(
+            dataclasses.replace(settings, interfaces=having),
+            given.load(directory),
+            given.load_matches(directory),
+        )
     except BadRule as error:
         raise ConfigError(str(error)) from None
-    return dataclasses.replace(settings, rules=rules)
+
+
+def joined(settings: Settings, rules: Iterable[Rule], matches: Sequence[Match]) -> Settings:
+    """The settings with rules and match rules that the API was given."""
+    own = {rule.traffic_type: rule for rule in settings.rules}
+    in_force = {**own, **{rule.traffic_type: rule for rule in rules}}
+    return dataclasses.replace(
+        settings,
+        rules=tuple(in_force.values()),
+        matches=matching.joined(matches, settings.matches),
+    )
 
 
 def speeds(settings: Settings) -> dict[str, int]:
     """What the devices say of their speed, bit/s by name."""
     return {one.name: speed_bps(one.name) for one in settings.interfaces}
+
+
+def bounds(agent: Agent) -> tuple[int, int]:
+    """How much may wait on disk: bytes, and nanoseconds."""
+    return agent.buffer_mb << 20, int(agent.buffer_hours * 3600) * SECOND_NS
 
 
 def choice(capture: Capture, shaped: Sequence[Shaped] = ()) -> Choice:
@@ -118,6 +144,15 @@ def session(config: Config) -> Session:
     )
 
 
+def timeouts(capture: Capture) -> Timeouts:
+    """When flows end."""
+    return Timeouts(
+        idle_ns=int(capture.idle_timeout * SECOND_NS),
+        active_ns=int(capture.active_timeout * SECOND_NS),
+        linger_ns=int(capture.fin_linger * SECOND_NS),
+    )
+
+
 def _zone(name: str) -> tzinfo:
     if name == "local":
         local = datetime.now().astimezone().tzinfo
@@ -148,11 +183,7 @@ def pipeline(config: Config, opened: Session, last_sequence: int, now_ns: int) -
             version(),
             socket.gethostname(),
         ),
-        timeouts=Timeouts(
-            idle_ns=int(capture.idle_timeout * SECOND_NS),
-            active_ns=int(capture.active_timeout * SECOND_NS),
-            linger_ns=int(capture.fin_linger * SECOND_NS),
-        ),
+        timeouts=timeouts(capture),
         walk_ns=int(capture.walk_interval * SECOND_NS),
         batch_ns=int(config.agent.sync_interval * SECOND_NS),
         max_flows=opened.sizes.flows,

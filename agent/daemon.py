@@ -8,10 +8,9 @@ import logging
 import random
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,16 +20,21 @@ from agent.config import Config
 from agent.flows.interval import cumulative
 from agent.notify import Notifier
 from agent.pipeline import Pipeline
+from agent.placing import Placement
+from agent.predictions import Predictions
 from agent.records import Outputs, Tick
 from agent.regulator import Clock as RegulatorClock, Regulator
+from agent.reload import Reload
 from agent.rulings import Rulings
-from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
+from agent.serving import routes, served
+from agent.ship.door import Door, DoorError, open_session
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
 from agent.ship.uplink import Clock, Uplink
 from agent.source import DaemonSource, rss_bytes
-from agent.status.api import Api
-from agent.status.server import ServeError, application, serve_tcp, serve_unix
+from agent.status.api import Route
+from agent.status.regulation import in_brief
+from agent.status.server import ServeError
 from wire.batch import Batch
 
 TICK_S: Final = 1.0
@@ -48,8 +52,7 @@ def open_spool(config: Config) -> Spool:
     agent = config.agent
     return Spool(
         Path(agent.data_dir) / "spool",
-        max_bytes=agent.buffer_mb << 20,
-        max_age_ns=int(agent.buffer_hours * 3600) * assemble.SECOND_NS,
+        *assemble.bounds(agent),
     )
 
 
@@ -62,9 +65,13 @@ class Daemon:
     spool: Spool
     pipeline: Pipeline
     regulator: Regulator
+    placement: Placement
+    predictions: Predictions
+    reread: Callable[[], Config]  # raises ConfigError
     notifier: Notifier = field(default_factory=Notifier)
     wake: asyncio.Event = field(default_factory=asyncio.Event)  # before the next tick
     stopping: bool = False
+    asked: asyncio.Event = field(default_factory=asyncio.Event)  # to read settings again
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     started: float = field(default_factory=time.monotonic)
     refused: str = ""  # why the pending batch is not on disk yet
@@ -74,22 +81,26 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self.asked.set)
         for note in self.session.pinned.notes:
             LOG.warning(note)
         agent = self.config.agent
-        async with open_session(agent) as session:
+        async with AsyncExitStack() as opened:
+            session = await opened.enter_async_context(open_session(agent))
             door = Door(agent, session, time.monotonic)
             clock = Clock(time.monotonic, time.time_ns, random.random)
             uplink = Uplink(self.spool, door, agent, clock)
             source = self._source(uplink)
-            rulings = Rulings(
-                self.regulator, self.regulator.directory, lambda: len(self.pipeline.live)
-            )
-            async with _served(self.config, source, rulings), asyncio.TaskGroup() as tasks:
+            reload = Reload(opened, time.monotonic, self._adopt)
+            async with (
+                served(self.config, source, self._routes(source)),
+                asyncio.TaskGroup() as tasks,
+            ):
                 others = [
                     tasks.create_task(uplink.run()),
                     tasks.create_task(self._send_live(uplink)),
                     tasks.create_task(self.regulator.run()),
+                    tasks.create_task(reload.run(source, self.asked, self.reread)),
                 ]
                 await self._tick_until_stopped(source)
                 for task in others:
@@ -104,6 +115,21 @@ class Daemon:
         self.stopping = True
         self.wake.set()
 
+    def _adopt(self, config: Config) -> None:
+        self.config = config
+        self.wake.set()
+
+    def _routes(self, source: DaemonSource) -> tuple[Route, ...]:
+        rulings = Rulings(
+            self.regulator,
+            self.placement,
+            lambda: assemble.regulation(self.config),
+            source.flow,
+            lambda: len(self.pipeline.live),
+            self.wake.set,
+        )
+        return routes(source, rulings, self.predictions)
+
     def _source(self, uplink: Uplink) -> DaemonSource:
         return DaemonSource(
             config=self.config,
@@ -112,6 +138,8 @@ class Daemon:
             pipeline=self.pipeline,
             uplink=uplink,
             regulator=self.regulator,
+            placement=self.placement,
+            predictions=self.predictions,
             busy=self.busy,
             wake=self.wake,
             started=self.started,
@@ -119,7 +147,7 @@ class Daemon:
 
     async def _send_live(self, uplink: Uplink) -> None:
         """A sample each second to the collector in use; lost without harm."""
-        while self.config.agent.backend_url:
+        while True:
             await asyncio.sleep(TICK_S)
             await uplink.live(self._sample())
 
@@ -176,9 +204,20 @@ class Daemon:
             health=self._health(),
         )
         outputs = self.pipeline.step(tick)
+        self._place()
         if outputs.batch is not None:
             self._keep(outputs.batch, time.time_ns())
         return outputs
+
+    def _place(self) -> None:
+        """Have the kernel know the match rules, and tell foresight what passed."""
+        pipeline = self.pipeline
+        interfaces = pipeline.watch.interfaces()
+        self.predictions.observe(interfaces, pipeline.counters)
+        if self.placement.step(
+            self.session.kernel, interfaces, pipeline.walked_ns, pipeline.live
+        ):
+            pipeline.next_walk_ns = 0
 
     def _health(self) -> dict[str, int | float | str]:
         """What a batch says of the agent itself."""
@@ -192,6 +231,7 @@ class Daemon:
             "spool_batches": spool.batches,
             "dropped_batches": spool.dropped_batches,
             "loader": self.session.loader,
+            **in_brief(self.regulator.state),
         }
 
     def _keep(self, batch: Batch, now_ns: int) -> None:
@@ -209,29 +249,7 @@ class Daemon:
         memory.save(Path(self.config.agent.data_dir), self.pipeline.store)
 
 
-@asynccontextmanager
-async def _served(
-    config: Config, source: DaemonSource, rulings: Rulings
-) -> AsyncIterator[None]:
-    """The API on its socket, and over TCP where an address is set. Raises ServeError."""
-    agent = config.agent
-    identity = {"service": "weir-agent", "version": assemble.version()}
-    routes = (*Api(source, rulings.stats).routes(), *rulings.routes())
-    runners = [
-        await serve_unix(application(routes, identity), Path(agent.runtime_dir)),
-    ]
-    try:
-        if agent.api_host:
-            secret = partial(read_secret, agent.api_token_file)
-            app = application(routes, identity, secret)
-            runners.append(await serve_tcp(app, agent.api_host, agent.api_port))
-        yield
-    finally:
-        for runner in runners:
-            await runner.cleanup()
-
-
-def start(config: Config) -> Daemon:
+def start(config: Config, reread: Callable[[], Config]) -> Daemon:
     """Open everything a daemon needs. Raises CaptureError, SpoolError."""
     spool = open_spool(config)
     if damaged := spool.state().damaged_bytes:
@@ -243,30 +261,31 @@ def start(config: Config) -> Daemon:
     session = assemble.session(config)
     last = spool.last_sequence(session.pinned.boot)
     pipeline = assemble.pipeline(config, session, last, time.time_ns())
+    settings = assemble.regulation_in_force(config)
     regulator = Regulator(
-        assemble.regulation_in_force(config),
+        settings,
         assemble.qos_directory(config),
         session.kernel,
         session.watch.interfaces,
-        lambda: pipeline.live,
+        lambda: (pipeline.walked_ns / assemble.SECOND_NS, pipeline.live),
         RegulatorClock(time.monotonic_ns, time.time_ns),
     )
-    return Daemon(config, session, spool, pipeline, regulator)
+    placement = Placement()
+    placement.take(settings.matches)
+    predictions = Predictions(regulator, time.time)
+    return Daemon(
+        config, session, spool, pipeline, regulator, placement, predictions, reread
+    )
 
 
-def run(config: Config) -> None:
-    """Run until stopped. Raises CaptureError, SpoolError, ServeError, DoorError."""
-    daemon = start(config)
+def run(config: Config, reread: Callable[[], Config]) -> None:
+    """Run until stopped; reread returns the settings as they are by then.
+
+    Raises CaptureError, SpoolError, ServeError, DoorError.
+    """
+    daemon = start(config, reread)
     try:
         asyncio.run(daemon.run())
     except (ServeError, DoorError):
         daemon.session.abandon()
         raise
-
-
-def check(config: Config) -> None:
-    """Read what signing in needs. Raises DoorError."""
-    tls_context(config.agent)
-    for path in (config.agent.token_file, config.agent.api_token_file):
-        if path:
-            read_secret(path)

@@ -12,10 +12,13 @@ import numpy.typing as npt
 from agent.capture.layout import BUCKET, RX, SHAPING, TX
 from agent.qos.adapt import Bounds
 from agent.qos.control import ClassLoad, Controller, Decision, Reading
+from agent.qos.demand import Quantiles
+from agent.qos.htb import Direction, Moves, shares, whole_rate
 from agent.qos.policy import policies
 from agent.qos.section import MARKINGS, Settings, Shaped
 from agent.qos.tree import EGRESS_MAJOR, INGRESS_MAJOR
 from agent.records import CLASS_NAMES
+from agent.reports import ClassShare, LaneState
 
 Array = npt.NDArray[Any]
 
@@ -47,6 +50,9 @@ class Counts(Protocol):
 class Rows(Protocol):
     """Where packet programs look (agent.capture.loader.kernel)."""
 
+    def counters(self, slots: list[int]) -> Array:
+        """Return layout.COUNTERS by slot and hook."""
+
     def set_shaping(self, slot: int, hook: int, row: Array) -> None:
         """Write one row."""
 
@@ -58,8 +64,11 @@ class Rows(Protocol):
 class Lane:
     """The control of one direction."""
 
+    device: str
     hook: int  # layout.RX: what arrives, TX: what leaves
     link_bps: int
+    source: str  # where the capacity comes from
+    strict: bool
     controller: Controller
     row: Array  # without its deadline
     before: Mapping[str, Counts] = field(default_factory=dict)
@@ -72,23 +81,50 @@ class Lane:
         """Return egress or ingress."""
         return "egress" if self.hook == TX else "ingress"
 
-    def told(self) -> dict[str, Any]:
-        """Return what GET /stats says."""
+    def state(self) -> LaneState:
+        """Return how the direction stands."""
+        last, controller = self.last, self.controller
+        return LaneState(
+            device=self.device,
+            way=self.way,
+            capacity_bps=self.link_bps,
+            capacity_source=self.source,
+            rate_bps=controller.rate.rate_bps,
+            demand_source=last.source if last else "none",
+            expires=last.expires if last else 0.0,
+            reasons=last.reasons if last else (),
+            refused=dict(controller.refused),
+            shares=self._shares() if last else {},
+            demand=self._demand() if last else {},
+        )
+
+    def _demand(self) -> Mapping[str, tuple[float, float, float]]:
+        expected = self.controller.served.predict(self.before_at)
         return {
-            "link_mbps": self.link_bps / 1e6,
-            "rate_mbps": self.controller.rate.rate_bps / 1e6,
-            "source": self.last.source if self.last else "none",
-            "reasons": list(self.last.reasons) if self.last else [],
-            "refused_forecasts": dict(self.controller.refused),
+            name: (one.likely_bps, one.high_bps, one.expires)
+            for name, one in expected.items()
+        }
+
+    def _shares(self) -> Mapping[str, ClassShare]:
+        moves = self.last.moves if self.last else Moves()
+        way = Direction("", 0, self.link_bps, self.controller.policies, moves)
+        rates, ceilings = shares(way, strict=self.strict)
+        return {
+            policy.name: ClassShare(rate, ceiling, whole_rate(policy.max_bps))
+            for policy, rate, ceiling in zip(way.policies, rates, ceilings, strict=True)
         }
 
     def step(
-        self, now: float, counts: Mapping[str, Counts], round_trip_s: float | None
+        self,
+        now: float,
+        counts: Mapping[str, Counts],
+        round_trip_s: float | None,
+        forecast: Mapping[str, Quantiles] | None = None,
     ) -> Decision:
         """Return what to plan with until the next second. now: unix time."""
         reading = reading_of(self.before, counts, now - self.before_at, round_trip_s)
         self.before, self.before_at = counts, now
-        self.last = self.controller.step(now, reading)
+        self.last = self.controller.step(now, reading, forecast)
         return self.last
 
     def tell(self, rows: Rows, slot: int, deadline_ns: int) -> None:
@@ -102,6 +138,7 @@ class Lane:
 
     def silence(self, rows: Rows, slot: int) -> None:
         """Leave packets alone: there is no tree."""
+        self.last = None
         rows.set_shaping(slot, self.hook, np.zeros(1, SHAPING))
 
 
@@ -109,16 +146,19 @@ def lanes(settings: Settings, shaped: Shaped, speed_bps: int) -> tuple[Lane, ...
     """Return the lanes of one device. Raises rules.BadRule."""
     target = shaped.target(speed_bps)
     found = []
-    for hook, major, link_bps in (
-        (TX, EGRESS_MAJOR, target.egress_bps),
-        (RX, INGRESS_MAJOR, target.ingress_bps),
+    for hook, way, major, link_bps in (
+        (TX, "egress", EGRESS_MAJOR, target.egress_bps),
+        (RX, "ingress", INGRESS_MAJOR, target.ingress_bps),
     ):
         if link_bps:
             bounds = Bounds(link_bps, min(shaped.floor_bps, link_bps))
             controller = Controller(
                 policies(settings.rules, link_bps), bounds, shaped.adaptive
             )
-            found.append(Lane(hook, link_bps, controller, _row(settings, hook, major)))
+            row, source = _row(settings, hook, major), shaped.source(way)
+            found.append(
+                Lane(shaped.name, hook, link_bps, source, shaped.strict, controller, row)
+            )
     return tuple(found)
 
 

@@ -10,24 +10,25 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from agent.capture.layout import TX
 from agent.lanes import SECOND_NS, Lane, Rows, lanes, round_trip_s
-from agent.qos.apply import statistics, transaction
+from agent.measured import Measured, Walk
+from agent.qos.apply import given, statistics, transaction
 from agent.qos.apply.operate import Both, Operator
+from agent.qos.demand import Quantiles
 from agent.qos.diff import diff
-from agent.qos.htb import ACTIVE, ACTIVE_LEAVES, Moves
+from agent.qos.htb import Moves
 from agent.qos.plan import ifb_name
-from agent.qos.rules import Rule
 from agent.qos.section import Settings
-from agent.qos.tree import Change, Class
 from agent.records import Array, Interface
+from agent.reports import RegulatorState
+from agent.standing import index_of, is_move, lacking, lane_states, present, speed_of
 
 LOG: Final = logging.getLogger("weir.qos")
 
@@ -50,6 +51,11 @@ class Clock:
     unix_ns: Callable[[], int]
 
 
+def no_forecast(device: str, way: str) -> Mapping[str, Quantiles]:
+    """Tell that nobody forecasts: what was served takes its place."""
+    return {}
+
+
 @dataclass(slots=True)
 class Regulator:
     """The devices of the settings. All but `run` and `ask` belong to its own thread."""
@@ -58,10 +64,13 @@ class Regulator:
     directory: Path
     rows: Rows
     interfaces: Callable[[], tuple[Interface, ...]]
-    flows: Callable[[], Array]  # FLOW_DELTA of the last walk
+    flows: Callable[[], tuple[float, Array]]  # unix time of the last walk, FLOW_DELTA
     clock: Clock
+    # What a model last said of a direction's demand; it may fail, but never waits.
+    forecast: Callable[[str, str], Mapping[str, Quantiles]] = no_forecast
     problems: tuple[str, ...] = ()
     failures: int = 0
+    state: RegulatorState = RegulatorState()
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "weir-qos")
     )
@@ -69,10 +78,21 @@ class Regulator:
     _lanes: dict[str, tuple[Lane, ...]] = field(default_factory=dict)
     _indices: dict[str, int] = field(default_factory=dict)  # devices that are there
     _moves: Mapping[str, Both] | None = None  # as the trees have them; None: not known
-    _has_new_rules: bool = False
+    _has_new_settings: bool = False
     _due: bool = False  # the tree is to be applied
     _retry_at: float = 0.0
     _trouble: str = ""  # why the tree is not as it should be, until a try succeeds
+    _measured: Measured = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._measured = Measured.remembering(given.load_capacities(self.directory))
+        self.settings = self._in_force(self.settings)
+
+    def _in_force(self, settings: Settings) -> Settings:
+        """Return the settings with the capacities that were measured."""
+        known = self._measured.capacities()
+        having = tuple(one.having(known.get(one.name, {})) for one in settings.interfaces)
+        return dataclasses.replace(settings, interfaces=having)
 
     @property
     def is_idle(self) -> bool:
@@ -81,9 +101,10 @@ class Regulator:
 
     async def run(self) -> None:
         """Regulate until cancelled."""
-        while not self.is_idle:
+        while True:
             started_ns = self.clock.monotonic_ns()
-            await self.ask(self.step)
+            if not self.is_idle or self._lanes or self._due:
+                await self.ask(self.step)
             taken_s = (self.clock.monotonic_ns() - started_ns) / SECOND_NS
             await asyncio.sleep(max(0.1, PERIOD_S - taken_s))
 
@@ -94,8 +115,7 @@ class Regulator:
 
     async def leave(self) -> None:
         """Lift what was moved and let the baseline hold; trees stay."""
-        if not self.is_idle:
-            await self.ask(self._leave)
+        await self.ask(self._leave)
         self._thread.shutdown(wait=False)
 
     def step(self) -> None:
@@ -105,6 +125,12 @@ class Regulator:
             self._say(self._step(now))
         except Exception as error:  # noqa: BLE001 - counting goes on whatever happens here
             self._fail(now, error)
+        self.state = RegulatorState(
+            self.settings.mode,
+            lane_states(self.settings, self._lanes),
+            self.failures,
+            self.problems,
+        )
 
     def _fail(self, now: float, error: Exception) -> None:
         self.failures += 1
@@ -122,6 +148,7 @@ class Regulator:
 
     def _step(self, now: float) -> tuple[str, ...]:
         watched = {item.name: item for item in self.interfaces()}
+        self._measure(watched, now)
         self._follow(watched)
         operator = self._opened(watched)
         if transaction.recover(operator.kernel, operator.journal, now):
@@ -138,37 +165,50 @@ class Regulator:
             self._move(operator, {name: both for name, both in moves.items() if both})
             self._trouble = ""
         held = (self._trouble,) if self._trouble else ()
-        return (*held, *self._lacking(watched))
+        return (*held, *lacking(self.settings, self._indices, watched))
+
+    def _measure(self, watched: Mapping[str, Interface], now: float) -> None:
+        """Find out what links carry that nobody has told."""
+        walked_at, flows = self.flows()
+        walk = Walk(now, walked_at, flows)
+        if self._measured.look(self.settings.interfaces, watched, self.rows, walk):
+            capacities = self._measured.capacities()
+            LOG.info("qos: capacity measured, bit/s: %s", capacities)
+            given.save_capacities(self.directory, capacities)
+            self._take(self.settings)
 
     def _follow(self, watched: Mapping[str, Interface]) -> None:
-        """Begin anew whenever a device has come or gone."""
-        indices = {}
-        for one in self.settings.interfaces:
-            with contextlib.suppress(OSError):
-                indices[one.name] = socket.if_nametoindex(one.name)
+        """Begin anew whenever a device has come or gone, or the settings are other ones."""
+        indices = present(self.settings)
         if indices == self._indices and self._lanes.keys() == indices.keys():
             return
         self._close()
         self._indices = indices
         stands = any(lane.last for both in self._lanes.values() for lane in both)
-        is_asked = self.settings.mode == "shape" or (self._has_new_rules and stands)
-        self._due, self._moves = is_asked and bool(indices), None
-        self._has_new_rules = False
+        is_asked = self.settings.mode == "shape" or (self._has_new_settings and stands)
+        self._due = is_asked and (bool(indices) or self._has_new_settings)
+        self._moves, self._has_new_settings = None, False
+        before = self._lanes
         self._lanes = {
-            one.name: lanes(self.settings, one, _speed(watched, one.name))
+            one.name: lanes(self.settings, one, speed_of(watched, one.name))
             for one in self.settings.interfaces
             if one.name in indices
         }
+        kept = {(lane.device, lane.way) for both in self._lanes.values() for lane in both}
+        for name in before.keys() & watched.keys():
+            for lane in before[name]:
+                if (name, lane.way) not in kept:
+                    lane.silence(self.rows, watched[name].slot)
 
     def _opened(self, watched: Mapping[str, Interface]) -> Operator:
         if self._operator is None:
-            present = tuple(
+            there = tuple(
                 one for one in self.settings.interfaces if one.name in self._indices
             )
             self._operator = Operator(
-                dataclasses.replace(self.settings, interfaces=present),
+                dataclasses.replace(self.settings, interfaces=there),
                 self.directory,
-                {name: _speed(watched, name) for name in self._indices},
+                {name: speed_of(watched, name) for name in self._indices},
             )
         return self._operator
 
@@ -184,14 +224,14 @@ class Regulator:
         decided: list[Moves | None] = [None, None]
         for lane in self._lanes[name]:
             device = name if lane.hook == TX else ifb_name(name)
-            index = self._indices[name] if lane.hook == TX else _index(device)
+            index = self._indices[name] if lane.hook == TX else index_of(device)
             if not index or statistics.of_root(operator.netlink, index) is None:
                 if watched is not None:
                     lane.silence(self.rows, watched.slot)
                 continue
             trip = self._round_trip(watched, now) if lane.controller.is_adaptive else None
             counts = statistics.by_class(operator.netlink, index)
-            decision = lane.step(now, counts, trip)
+            decision = lane.step(now, counts, trip, self._advice(lane))
             decided[0 if lane.hook == TX else 1] = decision.moves
             if watched is not None:
                 left_ns = int((decision.expires - now) * SECOND_NS)
@@ -200,11 +240,20 @@ class Regulator:
             return None
         return decided[0] or Moves(), decided[1] or Moves()
 
+    def _advice(self, lane: Lane) -> Mapping[str, Quantiles]:
+        """Return what a model says of a direction; one that fails is as good as none."""
+        try:
+            return self.forecast(lane.device, lane.way)
+        except Exception as error:  # noqa: BLE001 - a model is advice from outside
+            lane.controller.refused["failed"] += 1
+            LOG.debug("qos: %s %s: no forecast: %s", lane.device, lane.way, error)
+            return {}
+
     def _round_trip(self, watched: Interface | None, now: float) -> float | None:
         if watched is None:
             return None
         since_ns = int(now * SECOND_NS) - TRIP_AGE_NS
-        return round_trip_s(self.flows(), watched.slot, since_ns)
+        return round_trip_s(self.flows()[1], watched.slot, since_ns)
 
     def _move(self, operator: Operator, moves: Mapping[str, Both]) -> None:
         """Have the active branches follow what was decided."""
@@ -212,29 +261,15 @@ class Regulator:
             return
         wanted, _ = operator.wanted(moves)
         strange = [
-            step for step in diff(operator.kernel.read(), wanted) if not _is_move(step)
+            step for step in diff(operator.kernel.read(), wanted) if not is_move(step)
         ]
         if strange:
             raise ValueError(
                 f"qos: {strange[0].item.device}: the tree is of other settings: "
-                "restart weir-agent, or run: weir-agent qos revert"
+                "run: weir-agent qos apply, or weir-agent qos revert"
             )
         transaction.adjust(operator.kernel, wanted)
         self._moves = dict(moves)
-
-    def _lacking(self, watched: Mapping[str, Interface]) -> tuple[str, ...]:
-        found = []
-        for one in self.settings.interfaces:
-            if one.name not in self._indices:
-                found.append(f"qos: {one.name}: there is no such device: check the name")
-            elif one.name not in watched:
-                found.append(
-                    f"qos: {one.name}: its packets get no class: "
-                    "add it to [capture] interfaces"
-                )
-            elif one.ingress_bps != 0 and watched[one.name].rx_mode.startswith("xdp"):
-                found.append(f"qos: {one.name}: XDP counts what arrives: it gets no class")
-        return tuple(found)
 
     def _leave(self) -> None:
         with contextlib.suppress(Exception):
@@ -247,53 +282,19 @@ class Regulator:
                 self._move(self._operator, dict.fromkeys(self._moves, _NONE))
         self._close()
 
-    def put_rules(self, rules: tuple[Rule, ...]) -> None:
-        """Take other rules; the next step changes trees in place. Raises BadRule."""
-        settings = dataclasses.replace(self.settings, rules=rules)
-        for one in settings.interfaces:
-            lanes(
-                settings,
-                one,
-                _speed({item.name: item for item in self.interfaces()}, one.name),
-            )
-        self.settings = settings
-        self._indices, self._has_new_rules = {}, True  # The next step begins anew.
+    def take(self, settings: Settings) -> None:
+        """Take other settings; the next step changes trees in place. Raises BadRule."""
+        wanted = self._in_force(settings)
+        watched = {item.name: item for item in self.interfaces()}
+        for one in wanted.interfaces:
+            lanes(wanted, one, speed_of(watched, one.name))
+        self._take(settings)
+
+    def _take(self, settings: Settings) -> None:
+        self.settings = self._in_force(settings)
+        # The next step begins anew, at once.
+        self._indices, self._has_new_settings, self._retry_at = {}, True, 0.0
 
     def plan(self) -> tuple[list[str], list[str]]:
         """Return what applying would do, and notes. Raises OSError, ValueError."""
         return self._opened({item.name: item for item in self.interfaces()}).plan()
-
-    @property
-    def capacity_bps(self) -> int:
-        """The first link's capacity to the outside; 0: not known."""
-        links = [one.egress_bps or 0 for one in self.settings.interfaces]
-        return next((link for link in links if link), 0)
-
-    def told(self) -> dict[str, Any]:
-        """Return what GET /stats says of the trees."""
-        return {
-            "mode": self.settings.mode,
-            "failures": self.failures,
-            "devices": {
-                name: {lane.way: lane.told() for lane in both}
-                for name, both in self._lanes.items()
-            },
-        }
-
-
-def _index(device: str) -> int:
-    try:
-        return socket.if_nametoindex(device)
-    except OSError:
-        return 0
-
-
-def _speed(watched: Mapping[str, Interface], name: str) -> int:
-    return watched[name].speed_bps if name in watched else 0
-
-
-def _is_move(step: Change) -> bool:
-    """Whether a step changes nothing but rates of an active branch."""
-    number = step.item.handle & 0xFFFF if isinstance(step.item, Class) else 0
-    is_active = number == ACTIVE or number & 0xFFF0 == ACTIVE_LEAVES
-    return step.old is not None and step.new is not None and is_active

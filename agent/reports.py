@@ -1,4 +1,4 @@
-"""How delivery stands: counts that the ship room keeps and the status room tells."""
+"""How delivery and QoS stand: what rooms keep and the status room tells."""
 
 from __future__ import annotations
 
@@ -46,3 +46,49 @@ class UplinkState:
     errors_by_kind: Mapping[str, int] = field(default_factory=dict)
     upload_seconds: float = 0.0  # of delivered batches
     upload_buckets: tuple[int, ...] = (0,) * (len(SECONDS_BUCKETS) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassShare:
+    """What one class of a shaped direction has now, bit/s."""
+
+    rate_bps: int  # allocated: it gets this much whatever others want
+    ceiling_bps: int  # and at most this
+    maximum_bps: int  # the ceiling where nothing holds it down
+
+    @property
+    def is_throttled(self) -> bool:
+        """Tell whether the controller holds the class down."""
+        return self.ceiling_bps < self.maximum_bps
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """One direction of a shaped device."""
+
+    device: str
+    way: str  # egress | ingress
+    capacity_bps: int  # to shape to; 0: not measured yet
+    capacity_source: str  # settings | device | measured
+    rate_bps: int  # believed of the link now
+    demand_source: str = "none"  # forecast | served | none
+    expires: float = 0.0  # unix time until which packets obey; 0: no tree stands
+    reasons: tuple[str, ...] = ()
+    refused: Mapping[str, int] = field(default_factory=dict)  # forecasts by reason
+    shares: Mapping[str, ClassShare] = field(default_factory=dict)  # by class
+    # What classes are expected to ask for: median, 90 %, until when; by class.
+    demand: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RegulatorState:
+    """QoS as a whole, at its last step."""
+
+    mode: str = "observe"
+    lanes: tuple[LaneState, ...] = ()
+    faults: int = 0  # steps that failed
+    problems: tuple[str, ...] = ()
+    matches: int = 0  # match rules in force
+    limits: int = 0  # limits of single flows in force
+    over_packets: int = 0  # dropped or demoted by those limits
+    over_bytes: int = 0

@@ -51,10 +51,12 @@ def undo(config: Config) -> int:
 def plan(operator: Operator, options: argparse.Namespace) -> int:
     """Say what apply would do."""
     steps, notes = operator.plan()
+    matches = [one.words() for one in operator.settings.matches]
     if options.json:
-        print(json.dumps({"steps": steps, "notes": notes}, indent=2))
+        told = {"steps": steps, "notes": notes, "matches": matches}
+        print(json.dumps(told, indent=2))
     else:
-        print("\n".join([*steps, *(f"note: {note}" for note in notes)]))
+        print("\n".join([*steps, *matches, *(f"note: {note}" for note in notes)]))
     return 0
 
 
@@ -118,6 +120,8 @@ def show(operator: Operator, options: argparse.Namespace) -> int:
                 )
     if not shown:
         print("nothing is shaped")
+    for one in operator.settings.matches:
+        print(one.words())
     return 0
 
 

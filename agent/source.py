@@ -6,15 +6,21 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from agent import assemble
+from agent.capture.layout import VOLUME
 from agent.capture.session import Session
 from agent.config import Config
 from agent.pipeline import Pipeline
+from agent.placing import Ends, Placement
+from agent.predictions import Predictions
 from agent.regulator import Regulator
+from agent.reports import RegulatorState
 from agent.ship.spool import Spool
 from agent.ship.uplink import Uplink
 from agent.status.snapshot import Snapshot
@@ -34,6 +40,8 @@ class DaemonSource:
     pipeline: Pipeline
     uplink: Uplink
     regulator: Regulator
+    placement: Placement
+    predictions: Predictions
     busy: asyncio.Lock
     wake: asyncio.Event
     started: float  # monotonic seconds
@@ -75,6 +83,29 @@ class DaemonSource:
             evictions=store.registry.evicted,
             rss_bytes=rss_bytes(),
             step_seconds=self.step_seconds,
+            regulator=self.regulation(),
+        )
+
+    def regulation(self) -> RegulatorState:
+        """How QoS stands: trees, match rules, limits of flows."""
+        limits = self.placement.limits
+        over = self.session.kernel.limited() if limits else np.zeros(1, VOLUME)
+        return replace(
+            self.regulator.state,
+            matches=len(self.placement.rules),
+            limits=limits,
+            over_packets=int(over["packets"].sum()),
+            over_bytes=int(over["bytes"].sum()),
+        )
+
+    async def flow(self, number: int) -> Ends | None:
+        """Which flow has an id of GET /flows."""
+        async with self.busy:
+            live = self.pipeline.live
+            found = live[live["id"] == number]
+        names = {item.slot: item.name for item in self.session.watch.interfaces()}
+        return (
+            Ends.of(found[0], names.get(int(found["slot"][0]), "")) if len(found) else None
         )
 
     def _problems(self) -> tuple[str, ...]:

@@ -80,6 +80,7 @@ class Watch:
     _absent: list[str] = field(default_factory=list)
     _ticks: int = 0
     _first: bool = True
+    _waiting: bool = False  # an interface is back before its last counts are reported
 
     def __post_init__(self) -> None:
         for slot, row in enumerate(self.kernel.slots()):
@@ -99,7 +100,7 @@ class Watch:
         """Follow the links as they are now. Returns what an operator should know."""
         self._ticks += 1
         retry = bool(self._failed) and self._ticks % RETRY_TICKS == 0
-        if not (self.links.changed() or self._first or retry):
+        if not (self.links.changed() or self._first or retry or self._waiting):
             return []
         listed = matching(self.links.list(), self.choice.patterns)
         self._absent = self._missing(listed)
@@ -109,13 +110,17 @@ class Watch:
         for slot in list(self._adopted):
             notes += self._adopt(slot, present)
         for slot, held in self._slots.items():
+            if held.left:
+                continue
             found = present.pop((held.link.name, held.link.ifindex), None)
-            if found is not None and not held.left:
+            if found is not None:
                 held.link = replace(found, statistics=held.link.statistics)
-            elif found is None and not held.left:
+            else:
                 notes += self._leave(slot)
+        held_indexes = {held.link.ifindex for held in self._slots.values()}
+        self._waiting = any(link.ifindex in held_indexes for link in present.values())
         for link in present.values():
-            if link.ifindex not in {held.link.ifindex for held in self._slots.values()}:
+            if link.ifindex not in held_indexes:
                 notes += self._enter(link)
         self._failed = {i: why for i, why in self._failed.items() if self._has(listed, i)}
         return notes

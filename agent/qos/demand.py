@@ -77,6 +77,11 @@ class Smoothed:
         """Return the demand of the next interval, for the classes that were seen."""
         return {name: self._of(name, level, now) for name, level in self._level.items()}
 
+    def forget(self, name: str) -> None:
+        """Know nothing of a class any more."""
+        self._level.pop(name, None)
+        self._errors.pop(name, None)
+
     def _of(self, name: str, level: float, now: float) -> Quantiles:
         errors = self._errors.get(name, [])
         if len(errors) < LEAST_ERRORS:

@@ -120,6 +120,11 @@ def moved_link(way: Direction, moves: Moves) -> int:
     return whole_rate(min(max(asked, floor), way.link_bps))
 
 
+def shares(way: Direction, *, strict: bool) -> tuple[list[int], list[int]]:
+    """Return what every class of the active branch is guaranteed, and its ceiling."""
+    return _rates(way.policies, moved_link(way, way.moves), way.moves, strict=strict)
+
+
 def _rates(
     policies: Sequence[Policy], link_bps: int, moves: Moves, *, strict: bool
 ) -> tuple[list[int], list[int]]:

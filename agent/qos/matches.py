@@ -22,6 +22,9 @@ PROTOCOLS: Final[Mapping[str, int]] = {
     "icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "icmpv6": 58, "sctp": 132,
 }  # fmt: skip
 
+PORTED: Final = (6, 17, 132)
+"""Protocols that have ports where Weir looks for them."""
+
 KEYS: Final[Mapping[str, tuple[Any, str]]] = {
     "name": ("", "what the rule is called"),
     "traffic_type": ("", "the class of its flows; empty: as without the rule"),
@@ -114,8 +117,13 @@ def parse(fields: Mapping[str, Any]) -> Match:
     ends = {one.version for one in (found.source, found.destination) if one is not None}
     if len(ends) > 1:
         raise BadRule(f"match {name}: source and destination are of IPv4 and IPv6: use one")
+    if found.ports and (found.source_ports or found.destination_ports):
+        raise BadRule(
+            f"match {name}: ports is about either end, source_ports and destination_ports "
+            "about one: give one kind"
+        )
     has_ports = found.ports or found.source_ports or found.destination_ports
-    if has_ports and found.protocol not in (None, 6, 17, 132):
+    if has_ports and found.protocol not in (None, *PORTED):
         raise BadRule(f"match {name}: only tcp, udp and sctp have ports: drop one of them")
     return found
 

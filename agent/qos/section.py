@@ -103,6 +103,11 @@ class Settings:
     rules: tuple[Rule, ...]
     matches: tuple[Match, ...] = ()
 
+    @property
+    def capacity_bps(self) -> int:
+        """Return the first link's capacity to the outside; 0: not known."""
+        return next((one.egress_bps for one in self.interfaces if one.egress_bps), 0)
+
     def marks(self) -> tuple[int, ...]:
         """Return the code point of every class, in the order of CLASS_NAMES."""
         overrides = {rule.traffic_type: rule.dscp for rule in self.rules if rule.enabled}

@@ -222,6 +222,10 @@ class Spool:
         self._last = (place.boot, place.sequence)
         self._last_end = place.end
 
+    def bound(self, max_bytes: int, max_age_ns: int) -> None:
+        """Keep as much from the next parcel on."""
+        self._max_bytes, self._max_age_ns = max_bytes, max_age_ns
+
     def _expire(self, now_ns: int) -> None:
         while self._queue and self._queue[0].created_ns < now_ns - self._max_age_ns:
             self._drop_first()

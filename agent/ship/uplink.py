@@ -72,6 +72,23 @@ class Uplink:
         self._refusals = 0  # of the first parcel of the queue
         self._troubles: dict[str, str] = {}  # what was logged last; "": that all is well
         self._state = UplinkState()
+        self._next: tuple[Collectors, Agent] | None = None  # from the next step on
+
+    def take(self, collectors: Collectors, agent: Agent) -> None:
+        """Deliver to these from now on; what is on its way arrives by the old door."""
+        self._next = (collectors, agent)
+        self._wake.set()
+
+    def _adopt(self) -> None:
+        if self._next is None:
+            return
+        (self._collectors, agent), self._next = self._next, None
+        self._policy = Policy(agent.retry_attempts, agent.retry_backoff)
+        self._breakers = {
+            url: self._breakers.get(url, Breaker()) for url in agent.backend_url
+        }
+        if self._state.backend_url not in self._breakers:
+            self._state = replace(self._state, connected=False, backend_url="")
 
     async def run(self) -> None:
         """Deliver for ever."""
@@ -100,6 +117,7 @@ class Uplink:
 
     async def step(self) -> float | None:
         """Try one thing. Return seconds until the next is due, None: when woken."""
+        self._adopt()
         url, wait = self._choose()
         if url is None or wait > 0:
             return wait if self._breakers else None

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from agent.reports import SpoolState, UplinkState
 from agent.status import flows, metrics
+from agent.status.regulation import regulation_of
 from agent.status.snapshot import Snapshot, Source, classes, directions
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -70,6 +71,7 @@ class Api:
             "version": now.version,
             "timestamp": now.now_ns / 1e9,
             "problems": list(now.problems),
+            "qos": regulation_of(now.regulator),
             "capture": {
                 "loader": now.loader,
                 "interfaces": {

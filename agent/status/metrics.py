@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from agent.records import CLASS_NAMES, HOOKS, UNITS
 from agent.reports import SECONDS_BUCKETS
+from agent.status.regulation import families
 from agent.status.snapshot import Snapshot
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -70,6 +71,7 @@ class _Families(Collector):
         yield from _agent(self._snapshot)
         yield from _spool(self._snapshot)
         yield from _uplink(self._snapshot)
+        yield from families(self._snapshot.regulator, self._snapshot.now_ns / 1e9)
 
 
 def _traffic(snapshot: Snapshot) -> Iterator[Metric]:

@@ -7,9 +7,11 @@ import time
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
+from agent.placing import Ends, Placement
 from agent.qos import section
 from agent.qos.apply import given
 from agent.regulator import Clock, Regulator
+from agent.reports import LaneState, RegulatorState
 from agent.rulings import Rulings
 from agent.status.server import application
 
@@ -23,15 +25,26 @@ class Nothing:
     def set_shaping(self, slot, hook, row) -> None:
         raise AssertionError("no packet is shaped here")
 
-    set_policer = set_shaping
+    set_policer = counters = set_shaping
+
+
+FLOW = Ends(0xAB, "wan0", "10.0.0.1", "192.0.2.7", 40000, 8080, 6)
+OWN_RULE = {"traffic_type": "file", "min_bandwidth": 1, "max_bandwidth": 3, "priority": 0}
+OWN_MATCH = {"name": "own", "traffic_type": "web", "ports": "8000"}
+OWN = section.parse({"interface": [LINK], "rule": [OWN_RULE], "match": [OWN_MATCH]})
+
+
+async def flow(number):
+    return FLOW if number == FLOW.id else None
 
 
 @pytest_asyncio.fixture
 async def rulings(tmp_path):
     clock = Clock(time.monotonic_ns, time.time_ns)
-    settings = section.parse({"interface": [LINK]})
-    regulator = Regulator(settings, tmp_path, Nothing(), tuple, tuple, clock)
-    yield Rulings(regulator, tmp_path, lambda: 7)
+    regulator = Regulator(OWN, tmp_path, Nothing(), tuple, lambda: (0.0, ()), clock)
+    placement = Placement()
+    placement.take(OWN.matches)
+    yield Rulings(regulator, placement, lambda: OWN, flow, lambda: 7)
     await regulator.leave()
 
 
@@ -59,14 +72,14 @@ async def test_a_rule_is_in_force_and_on_disk(client, rulings, tmp_path):
     assert kept.dscp == 26
     told = rulings.stats()
     assert told["allocator"]["total_bandwidth"] == 20
-    assert told["qos"]["rules_count"] == 1
+    assert told["qos"]["rules_count"] == 2
     assert told["qos"]["active_flows"] == 7
 
 
 async def test_what_cannot_be_is_refused_in_one_line_and_changes_nothing(client, tmp_path):
     for change, reason in (
         ({"min_bandwidth": 10}, "min_bandwidth 10 is above max_bandwidth 9"),
-        ({"min_bandwidth": 21, "max_bandwidth": 30}, "the link has 20"),
+        ({"min_bandwidth": 20, "max_bandwidth": 30}, "the link has 20"),
         ({"dscp": 64}, "dscp 64 is outside 0-63"),
         ({"traffic_type": "torrent"}, "'torrent' is unknown"),
         ({"priority": 4}, "priority 4 is outside 0-3"),
@@ -77,7 +90,7 @@ async def test_what_cannot_be_is_refused_in_one_line_and_changes_nothing(client,
         assert status == 400, change
         assert reason in answer["error"]
         assert "\n" not in answer["error"]
-    assert (await (await client.get("/qos/rules")).json()) == {"rules": {}}
+    assert (await (await client.get("/qos/rules")).json())["rules"].keys() == {"file"}
     assert given.load(tmp_path) == ()
 
 
@@ -102,16 +115,116 @@ async def test_a_link_is_shared(client):
     }
     status, answer = await post(client, "/allocate", body)
     assert status == 200
-    assert answer["allocations"]["video"] == 9
-    assert answer["total_allocated"] == 20
+    assert answer["allocations"] == {"video": 9, "file": 3}
+    assert answer["total_allocated"] == 12
+    assert answer["remaining"] == 8
+    assert answer["utilization_percent"] == 60
     status, _ = await post(client, "/allocate", {"predictions": 7})
     assert status == 400
 
 
 async def test_a_step_without_the_device_says_so_and_raises_nothing(rulings):
-    regulator = rulings._regulator
+    regulator = rulings.regulator
     await regulator.ask(regulator.step)
     await regulator.ask(regulator.step)
     assert regulator.problems == (
         "qos: weir-no-such0: there is no such device: check the name",
     )
+
+
+async def ask(client, method, path, body=None):
+    response = await client.request(method, path, json=body)
+    return response.status, await response.json()
+
+
+async def test_rules_are_created_changed_and_taken_back(client, rulings, tmp_path):
+    created = await ask(client, "POST", "/qos/rules", VIDEO)
+    assert (created[0], created[1]["rule"]["max_bandwidth"]) == (201, 9)
+    status, answer = await ask(client, "POST", "/qos/rules", VIDEO)
+    assert (status, "PUT /qos/rules/video changes it" in answer["error"]) == (409, True)
+    body = {name: VIDEO[name] for name in VIDEO if name != "traffic_type"}
+    status, answer = await ask(client, "PUT", "/qos/rules/video", body | {"dscp": 26})
+    assert (status, answer["rule"]["dscp"]) == (200, 26)
+    status, answer = await ask(client, "PUT", "/qos/rules/web", VIDEO)
+    assert (status, answer["error"]) == (400, "traffic_type 'video': the path says web")
+    status, answer = await ask(client, "DELETE", "/qos/rules/video")
+    assert (status, answer["message"]) == (200, "QoS rule removed for video")
+    assert (await ask(client, "DELETE", "/qos/rules/video"))[0] == 404
+    assert given.load(tmp_path) == ()
+    assert {rule.traffic_type for rule in rulings.regulator.settings.rules} == {"file"}
+
+
+async def test_a_rule_of_the_settings_comes_back_and_is_not_deleted_here(client):
+    await ask(client, "PUT", "/qos/rules/file", OWN_RULE | {"max_bandwidth": 7})
+    status, answer = await ask(client, "DELETE", "/qos/rules/file")
+    assert (status, answer["message"].endswith("rule is in force again")) == (200, True)
+    listed = (await ask(client, "GET", "/qos/rules"))[1]["rules"]
+    assert listed["file"] == OWN_RULE | {"dscp": 0, "enabled": True}
+    status, answer = await ask(client, "DELETE", "/qos/rules/file")
+    assert (status, "take it out of the file" in answer["error"]) == (409, True)
+
+
+async def test_match_rules_are_given_told_and_taken_back(client, rulings, tmp_path):
+    phones = {"name": "phones", "traffic_type": "voice", "source": "10.7.0.0/16"}
+    status, answer = await ask(client, "POST", "/qos/matches", phones)
+    assert status == 200
+    assert answer["message"] == "match phones: source 10.7.0.0/16 -> voice"
+    listed = (await ask(client, "GET", "/qos/matches"))[1]
+    assert listed["count"] == 2
+    told = [(one["name"], one["origin"]) for one in listed["matches"]]
+    assert told == [("phones", "api"), ("own", "settings")]
+    assert [one.name for one in rulings.placement.rules] == ["phones", "own"]
+    (kept,) = given.load_matches(tmp_path)
+    assert kept.as_json() == answer["match"]
+    assert (await ask(client, "DELETE", "/qos/matches/own"))[0] == 409
+    assert (await ask(client, "DELETE", "/qos/matches/phones"))[0] == 200
+    assert (await ask(client, "DELETE", "/qos/matches/phones"))[0] == 404
+    status, answer = await ask(client, "POST", "/qos/matches", phones | {"source": "x"})
+    assert (status, "write 192.168.7.0/24" in answer["error"]) == (400, True)
+    assert [one.name for one in rulings.placement.rules] == ["own"]
+
+
+async def test_a_flow_is_put_into_the_class_whose_rule_holds_it(client, rulings):
+    body = {"flow_id": "00000000000000ab", "traffic_type": "file", "current_bandwidth": 5}
+    _, answer = await post(client, "/qos/apply", body)
+    assert answer == {
+        "action": "throttle",
+        "target_bandwidth": 3,
+        "reason": "exceeds_max",
+        "dscp": 0,
+        "enforced": False,
+        "detail": "wan0 is not shaped: run weir-agent qos apply",
+    }
+    lane = LaneState("wan0", "egress", 20_000_000, "settings", 20_000_000, expires=1.0)
+    rulings.regulator.state = RegulatorState("shape", (lane,))
+    _, answer = await post(client, "/qos/apply", body)
+    assert (answer["enforced"], answer["detail"]) == (
+        True,
+        "in class file on wan0, whose rule holds it",
+    )
+    (placed,) = rulings.placement.flows.values()
+    assert placed.as_json() == {
+        "name": "flow 00000000000000ab",
+        "traffic_type": "file",
+        "source": "10.0.0.1/32",
+        "destination": "192.0.2.7/32",
+        "ports": "",
+        "source_ports": "40000",
+        "destination_ports": "8080",
+        "protocol": "tcp",
+        "dscp": [],
+        "interface": "wan0",
+        "flow_mbps": 0.0,
+    }
+    _, answer = await post(client, "/qos/apply", body | {"traffic_type": "games"})
+    assert (answer["action"], answer["reason"], answer["dscp"]) == ("none", "no_rule", None)
+    assert (answer["enforced"], rulings.placement.flows) == (False, {})
+
+
+async def test_a_flow_that_is_not_there_is_an_answer(client, rulings):
+    for number in ("00000000000000ac", "x", 7, None):
+        body = {"flow_id": number, "traffic_type": "file", "current_bandwidth": 2}
+        _, answer = await post(client, "/qos/apply", body)
+        assert (answer["action"], answer["enforced"]) == ("maintain", False)
+        assert answer["detail"] == "no live flow has this flow_id: GET /flows tells them"
+    assert rulings.placement.flows == {}

@@ -22,12 +22,6 @@ Capacities = Mapping[str, Mapping[str, int]]
 _Read = TypeVar("_Read")
 
 
-def in_force(own: Sequence[Rule], directory: Path) -> tuple[Rule, ...]:
-    """Return the settings' rules, replaced and joined by those on disk. Raises BadRule."""
-    given = {rule.traffic_type: rule for rule in load(directory)}
-    return tuple({**{rule.traffic_type: rule for rule in own}, **given}.values())
-
-
 def load(directory: Path) -> tuple[Rule, ...]:
     """Return the rules on disk. Raises BadRule where the file is damaged."""
     return _load(directory / FILE, parse_all, ())

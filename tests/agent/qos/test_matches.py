@@ -59,6 +59,7 @@ def test_a_limit_needs_no_class_and_a_number_is_a_port():
         ({"ports": "70000"}, "ports 70000: outside 0-65535"),
         ({"ports": "9-3"}, "ports 9-3: outside 0-65535 or backward"),
         ({"ports": "http"}, "ports 'http': write 5060-5062,16384"),
+        ({"source_ports": "80"}, "ports is about either end, source_ports and"),
         ({"protocol": "ftp"}, "protocol 'ftp': give icmp, tcp"),
         ({"protocol": 256}, "or a number below 256"),
         ({"protocol": "gre"}, "only tcp, udp and sctp have ports"),

@@ -58,6 +58,15 @@ async def test_health(client):
         "version": "0.1.0",
         "timestamp": NOW_NS / 1e9,
         "problems": [],
+        "qos": {
+            "mode": "observe",
+            "faults": 0,
+            "problems": [],
+            "matches": 0,
+            "flow_limits": 0,
+            "over_limit": {"packets": 0, "bytes": 0},
+            "devices": {},
+        },
         "capture": {
             "loader": "libbpf",
             "interfaces": {

@@ -1,0 +1,165 @@
+"""Other settings for an agent that runs: what can be taken at once, and what cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent import assemble, logs, placing
+from agent.config import Agent, Capture, Config
+from agent.pipeline import Pipeline
+from agent.qos.section import Settings
+from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
+from agent.source import DaemonSource
+from wire.settings import ConfigError
+
+LOG: Final = logging.getLogger("weir.agent")
+
+LIVE: Final = frozenset(
+    {
+        "backend_url", "token", "token_file", "ca_file", "client_cert", "client_key",
+        "compression", "sync_interval", "retry_attempts", "retry_backoff",
+        "upload_timeout", "buffer_hours", "buffer_mb", "log_level", "log_format",
+        "interfaces", "filter", "idle_timeout", "active_timeout", "fin_linger",
+        "walk_interval", "interface",
+    }
+)  # fmt: skip
+"""Keys of [agent] and [capture] that a running agent takes over; all of [qos] are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From the settings in force to those that were read."""
+
+    config: Config  # to be in force: what needs a restart is as it was
+    taken: tuple[str, ...]  # keys that change at once
+    waiting: tuple[str, ...]  # keys that need a restart
+
+    def words(self) -> str:
+        """Return what happens, in one line."""
+        if not self.taken and not self.waiting:
+            return "settings read again: nothing has changed"
+        told = f"settings read again: {', '.join(self.taken) or 'nothing taken over'}"
+        if self.waiting:
+            told += f"; restart weir-agent for {', '.join(self.waiting)}"
+        return told
+
+
+def change(old: Config, new: Config) -> Change:
+    """Return what becomes of the difference of two settings."""
+    agent, waiting_agent = _section(old.agent, new.agent)
+    capture, waiting_capture = _section(old.capture, new.capture)
+    taken = [*_differing(old.agent, agent), *_differing(old.capture, capture)]
+    waiting = [*waiting_agent, *waiting_capture]
+    if old.qos != new.qos:
+        taken.append("[qos]")
+    if old.forecast != new.forecast:
+        waiting.append("[forecast]")
+    config = Config(agent, capture, new.qos, old.forecast)
+    return Change(config, tuple(taken), tuple(waiting))
+
+
+def _section(old: Any, new: Any) -> tuple[Any, list[str]]:
+    """Return the new section as far as it can be had now, and the keys that wait."""
+    waiting = [name for name in _differing(old, new) if name not in LIVE]
+    kept = {name: getattr(old, name) for name in waiting}
+    return dataclasses.replace(new, **kept), waiting
+
+
+def _differing(old: Any, new: Any) -> list[str]:
+    return [
+        field.name
+        for field in dataclasses.fields(old)
+        if getattr(old, field.name) != getattr(new, field.name)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Takes new settings whenever somebody asks for it."""
+
+    opened: AsyncExitStack  # closed when the agent stops
+    clock: Callable[[], float]  # monotonic
+    adopt: Callable[[Config], None]
+
+    async def run(
+        self, source: DaemonSource, asked: asyncio.Event, reread: Callable[[], Config]
+    ) -> None:
+        """Take what can be taken; wrong settings change nothing. reread: ConfigError."""
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                told = await self.take(await asyncio.to_thread(reread), source)
+            except (ConfigError, DoorError, ValueError) as error:
+                LOG.error("settings stay as they were: %s", error)
+            else:
+                LOG.info(told)
+
+    async def take(self, read: Config, source: DaemonSource) -> str:
+        """Take new settings; tell what was done. Raises ConfigError, BadRule, DoorError."""
+        old = source.config
+        after = change(old, read)
+        config = after.config
+        settings = assemble.regulation_in_force(config)
+        if config.qos != old.qos:
+            await source.regulator.ask(lambda: source.regulator.take(settings))
+        async with source.busy:
+            await asyncio.to_thread(_count_by, source, config, settings)
+        if config.agent != old.agent:
+            session = await self.opened.enter_async_context(open_session(config.agent))
+            door = Door(config.agent, session, self.clock)
+            source.uplink.take(door, config.agent)
+            journal = "JOURNAL_STREAM" in os.environ
+            logs.configure(config.agent.log_level, config.agent.log_format, journal=journal)
+        source.config = config
+        self.adopt(config)
+        return after.words()
+
+
+def _count_by(source: DaemonSource, config: Config, settings: Settings) -> None:
+    """Count, and keep what was counted, by these settings."""
+    tests = assemble.capture_filter(config.capture.filter)
+    source.placement.take(settings.matches)
+    source.session.kernel.set_filter(tests)
+    source.session.watch.choose(assemble.choice(config.capture, settings.interfaces))
+    source.spool.bound(*assemble.bounds(config.agent))
+    rhythm(source.pipeline, config.agent, config.capture)
+
+
+def rhythm(pipeline: Pipeline, agent: Agent, capture: Capture) -> None:
+    """Have the pipeline's times be those of the settings."""
+    pipeline.settings = dataclasses.replace(
+        pipeline.settings,
+        timeouts=assemble.timeouts(capture),
+        walk_ns=int(capture.walk_interval * assemble.SECOND_NS),
+        batch_ns=int(agent.sync_interval * assemble.SECOND_NS),
+    )
+    # Both begin anew: what was due long after is not waited for.
+    pipeline.next_walk_ns = pipeline.next_batch_ns = 0
+
+
+def check(config: Config) -> None:
+    """Read what signing in needs, and plan what is to be shaped.
+
+    Raises DoorError, ConfigError.
+    """
+    tls_context(config.agent)
+    settings = assemble.regulation_in_force(config)
+    try:
+        placing.check(settings, assemble.speeds(settings))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    for key in ("token_file", "api_token_file"):
+        if path := getattr(config.agent, key):
+            try:
+                read_secret(path)
+            except DoorError as error:
+                remedy = f"write the token into it, or correct {key}"
+                raise DoorError(f"{key} {error}: {remedy}") from None
