@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
+import platform
+import socket
 import struct
 import subprocess
 from typing import Any
@@ -12,6 +15,8 @@ from agent.capture.loader import bpf
 from tests.support.namespaces import Namespace
 
 SCHED_CLS = 3
+_BPF_CALLS = {"x86_64": 321, "aarch64": 280}
+_PROG_QUERY = 16
 
 
 def _returning(verdict: int) -> bytes:
@@ -72,14 +77,41 @@ def everything(space: Namespace, interface: str) -> dict[str, Any]:
         found[direction] = space.run("tc", "filter", "show", "dev", interface, direction)
     shown = json.loads(space.run("bpftool", "-j", "net", "show", "dev", interface))
     found["net"] = shown
-    links = json.loads(space.run("bpftool", "-j", "link", "show"))
-    mine = space.index(interface)
-    found["links"] = sorted(
-        (link["id"], link["prog_id"])
-        for link in links
-        if link.get("ifindex", mine) == mine and _is_foreign(link["prog_id"])
-    )
+    with space.entered():
+        found["links"] = [
+            (kind, link, program_id)
+            for kind in (bpf.ATTACH_TCX_INGRESS, bpf.ATTACH_TCX_EGRESS)
+            for link, program_id in _links(socket.if_nametoindex(interface), kind)
+            if _is_foreign(program_id)
+        ]
     return found
+
+
+class _Query(ctypes.Structure):
+    """What bpf(BPF_PROG_QUERY) is asked, as linux/bpf.h has it."""
+
+    _fields_ = (
+        ("ifindex", ctypes.c_uint32), ("kind", ctypes.c_uint32),
+        ("query_flags", ctypes.c_uint32), ("attach_flags", ctypes.c_uint32),
+        ("programs", ctypes.c_uint64), ("count", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32), ("program_flags", ctypes.c_uint64),
+        ("links", ctypes.c_uint64), ("link_flags", ctypes.c_uint64),
+        ("revision", ctypes.c_uint64),
+    )  # fmt: skip
+
+
+def _links(index: int, kind: int) -> list[tuple[int, int]]:
+    """Links and programs of a TCX hook, in their order, in this thread's namespace."""
+    links, programs = (ctypes.c_uint32 * 64)(), (ctypes.c_uint32 * 64)()
+    query = _Query(ifindex=index, kind=kind, count=64)
+    query.links, query.programs = ctypes.addressof(links), ctypes.addressof(programs)
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    number = _BPF_CALLS[platform.machine()]
+    if call(number, _PROG_QUERY, ctypes.byref(query), ctypes.sizeof(query)):
+        number = ctypes.get_errno()
+        assert number == errno.EINVAL, errno.errorcode[number]  # a kernel before TCX
+        return []
+    return [(links[at], programs[at]) for at in range(query.count)]
 
 
 def _is_foreign(program_id: int) -> bool:
