@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-BUFFER_BYTES: Final = 1 << 18
+BUFFER_BYTES: Final = 1 << 19
 """Small enough to stay in a core's cache between the kernel's copy and the parser."""
 
 LONGEST_BYTES: Final = (1 << 24) + 8192

@@ -68,7 +68,8 @@ static inline int weir_filtered(const struct weir_settings *settings, __u8 famil
 static inline void weir_engine_frame(struct weir_engine *engine,
 				     const struct weir_frame *frame)
 {
-	struct weir_item *item = &engine->items[engine->filled];
+	__u32 index = engine->order[engine->filled];
+	struct weir_item *item = &engine->items[index];
 	const struct weir_settings *settings = &engine->settings;
 	struct weir_tally *tally = &engine->tally;
 	int parsed, joined = 0;
@@ -104,7 +105,7 @@ static inline void weir_engine_frame(struct weir_engine *engine,
 	item->hash = weir_key_hash(&item->key);
 	if (item->now_ns > engine->latest_ns)
 		engine->latest_ns = item->now_ns;
-	weir_place(engine, engine->filled);
+	weir_place(engine, index);
 }
 
 #endif

@@ -44,20 +44,21 @@ static void weir_engine_batch(struct weir_engine *engine)
 	engine->now_ns = engine->latest_ns;
 	if (held && engine->order_ns[engine->ready] < engine->now_ns)
 		engine->now_ns = engine->order_ns[engine->ready];
+	engine->sweeping = ++engine->batches >= WEIR_SWEEP || engine->eof;
+	if (engine->sweeping)
+		engine->batches = 0;
 	if (engine->jobs > 1)
 		pthread_barrier_wait(&engine->begin);
 	weir_engine_share(engine, 0);
 	if (engine->jobs > 1)
 		pthread_barrier_wait(&engine->end);
-	/* Items may lie anywhere: out to the spare room behind the batch, and back. */
-	for (__u32 i = 0; i < held; i++)
-		engine->items[WEIR_BATCH + i] =
-			engine->items[engine->order[engine->ready + i]];
-	memcpy(engine->items, engine->items + WEIR_BATCH, held * sizeof(*engine->items));
-	for (__u32 i = 0; i < held; i++) {
-		engine->order[i] = i;
-		engine->order_ns[i] = engine->items[i].now_ns;
-	}
+	/* Those kept back come first; the items that were counted are free again. */
+	memcpy(engine->spare, engine->order, engine->ready * sizeof(*engine->order));
+	memmove(engine->order, engine->order + engine->ready,
+		held * sizeof(*engine->order));
+	memcpy(engine->order + held, engine->spare, engine->ready * sizeof(*engine->order));
+	memmove(engine->order_ns, engine->order_ns + engine->ready,
+		held * sizeof(*engine->order_ns));
 	engine->filled = held;
 }
 

@@ -74,7 +74,7 @@ WEIR_EXPORT int weir_engine_feed(struct weir_engine *engine, const __u8 *bytes, 
 	struct weir_frame frame;
 	int result = WEIR_CAPTURE_FRAME;
 
-	while (engine->number - engine->batch_number < WEIR_BATCH - WEIR_HELD) {
+	while (engine->number - engine->batch_number < WEIR_BATCH) {
 		result = weir_capture_next(engine->capture, &position, end, &frame);
 		if (result != WEIR_CAPTURE_FRAME)
 			break;
@@ -100,7 +100,7 @@ WEIR_EXPORT int weir_engine_push(struct weir_engine *engine, const __u8 *bytes,
 				   time_ns, link};
 
 	weir_engine_see(engine, &frame);
-	if (engine->number - engine->batch_number < WEIR_BATCH - WEIR_HELD)
+	if (engine->number - engine->batch_number < WEIR_BATCH)
 		return WEIR_CAPTURE_MORE;
 	weir_engine_close_batch(engine);
 	return WEIR_CAPTURE_FRAME;
@@ -133,12 +133,17 @@ WEIR_EXPORT __u64 weir_engine_take(struct weir_engine *engine, void **flows)
 	return count;
 }
 
-/* Copies of the live flows that had packets since the last time asked. Begin with *at 0. */
+/*
+ * Copies of the live flows that had packets since the last time asked; none between sweeps,
+ * for it looks at every flow. Begin with *at 0.
+ */
 WEIR_EXPORT __u64 weir_engine_touched(struct weir_engine *engine, __u64 *at, void **flows)
 {
 	__u64 count = 0;
 
 	*flows = engine->taken;
+	if (!engine->sweeping)
+		return 0;
 	for (; *at >> 32 < WEIR_TABLES; *at = ((*at >> 32) + 1) << 32) {
 		struct weir_table *table = &engine->table[*at >> 32];
 
@@ -194,7 +199,9 @@ WEIR_EXPORT void weir_engine_free(struct weir_engine *engine)
 	}
 	free(engine->queue.entries);
 	free(engine->items);
+	weir_arena_free(&engine->arena);
 	free(engine->order);
+	free(engine->spare);
 	free(engine->order_ns);
 	free(engine->fragments);
 	free(engine->taken);
@@ -210,25 +217,29 @@ WEIR_EXPORT struct weir_engine *weir_engine_new(const struct weir_settings *sett
 	if (!engine)
 		return 0;
 	engine->settings = *settings;
+	pthread_mutex_init(&engine->arena.lock, 0);
 	engine->flow_bytes = settings->mode == WEIR_MODE_WEIR
 				     ? sizeof(struct weir_flow)
 				     : sizeof(struct weir_cic_flow);
 	engine->capture = calloc(1, sizeof(*engine->capture));
 	engine->items = calloc(room, sizeof(*engine->items));
 	engine->order = calloc(room, sizeof(*engine->order));
+	engine->spare = calloc(room, sizeof(*engine->spare));
 	engine->order_ns = calloc(room, sizeof(*engine->order_ns));
 	engine->fragments = calloc(WEIR_FRAGMENT_SLOTS, sizeof(*engine->fragments));
 	engine->taken = malloc(WEIR_TAKEN * engine->flow_bytes);
 	engine->jobs = 1;
 	for (__u32 i = 0; i < WEIR_TABLES; i++)
-		failed |= weir_table_init(&engine->table[i],
+		failed |= weir_table_init(&engine->table[i], &engine->arena,
 					  settings->flows_limit / WEIR_TABLES + 1,
 					  engine->flow_bytes) != 0;
 	if (failed || !engine->capture || !engine->items || !engine->order ||
-	    !engine->order_ns || !engine->fragments || !engine->taken) {
+	    !engine->spare || !engine->order_ns || !engine->fragments || !engine->taken) {
 		weir_engine_free(engine);
 		return 0;
 	}
+	for (__u32 i = 0; i < room; i++)
+		engine->order[i] = i;
 	weir_engine_threads(engine);
 	return engine;
 }

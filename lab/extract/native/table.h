@@ -6,9 +6,9 @@
 #ifndef WEIR_TABLE_H
 #define WEIR_TABLE_H
 
-#include "host.h"
+#include "arena.h"
 
-#define WEIR_CHUNK	256   /* flows a chunk */
+#define WEIR_CHUNK	64    /* flows a chunk */
 #define WEIR_UNRELEASED 65536 /* flows that ended in this batch, at most */
 
 struct weir_seen {
@@ -27,6 +27,7 @@ struct weir_table {
 	__u32 flow_bytes;
 	__u32 chunks;
 	__u8 **chunk;
+	struct weir_arena *arena;
 	__u32 *spare; /* indices to use again */
 	__u32 spares;
 	struct weir_seen *seen;
@@ -38,10 +39,12 @@ static inline void *weir_table_flow(const struct weir_table *table, __u32 index)
 	       (size_t)(index % WEIR_CHUNK) * table->flow_bytes;
 }
 
-static int weir_table_init(struct weir_table *table, __u32 limit, __u32 flow_bytes)
+static int weir_table_init(struct weir_table *table, struct weir_arena *arena, __u32 limit,
+			   __u32 flow_bytes)
 {
 	__u32 chunks = (limit + WEIR_UNRELEASED) / WEIR_CHUNK + 2;
 
+	table->arena = arena;
 	table->limit = limit;
 	table->flow_bytes = flow_bytes;
 	table->mask = 1023;
@@ -54,8 +57,6 @@ static int weir_table_init(struct weir_table *table, __u32 limit, __u32 flow_byt
 
 static void weir_table_free(struct weir_table *table)
 {
-	for (__u32 i = 0; i < table->chunks; i++)
-		free(table->chunk[i]);
 	free(table->slots);
 	free(table->chunk);
 	free(table->spare);
@@ -147,8 +148,8 @@ static __s64 weir_table_insert(struct weir_table *table, const struct weir_key *
 	} else {
 		index = table->made;
 		if (index / WEIR_CHUNK >= table->chunks) {
-			__u8 *chunk = aligned_alloc(
-				64, ((size_t)WEIR_CHUNK * table->flow_bytes + 63) & ~63ULL);
+			__u8 *chunk = weir_arena_take(
+				table->arena, (size_t)WEIR_CHUNK * table->flow_bytes);
 
 			if (!chunk)
 				return -1;

@@ -7,37 +7,62 @@
 
 #include "meter.h"
 
-/* What every packet of a flow touches: all up to the active and idle periods. */
-#define WEIR_HOT_BYTES offsetof(struct weir_flow, record.active)
-
 struct weir_worker {
 	struct weir_engine *engine;
 	__u32 number;
 };
 
-static inline void weir_prefetch_slot(const struct weir_engine *engine, __u32 position)
+/*
+ * A packet's flow comes in three steps, each one's memory asked for by the one before: the
+ * slot, the flow's beginning, and what its direction and the flow as a whole write.
+ */
+static inline void weir_fetch_slot(const struct weir_engine *engine, __u32 position)
 {
 	const struct weir_item *item = &engine->items[engine->order[position]];
 	const struct weir_table *table = &engine->table[item->hash >> 60];
 
 	__builtin_prefetch(&table->slots[(__u32)(item->hash >> 32) & table->mask]);
-	__builtin_prefetch(&item->packet);
 }
 
-static inline void weir_prefetch_flow(const struct weir_engine *engine, __u32 position)
+static inline struct weir_flow *weir_fetched(const struct weir_engine *engine,
+					     const struct weir_item *item)
 {
-	const struct weir_item *item = &engine->items[engine->order[position]];
 	const struct weir_table *table = &engine->table[item->hash >> 60];
 	__u64 slot = table->slots[(__u32)(item->hash >> 32) & table->mask];
-	const __u8 *flow;
 
-	if (!(__u32)slot)
+	return (__u32)slot ? weir_table_flow(table, (__u32)slot - 1) : 0;
+}
+
+static inline void weir_fetch_lines(const void *from, size_t bytes)
+{
+	for (size_t line = 0; line < bytes; line += 64)
+		__builtin_prefetch((const __u8 *)from + line, 1);
+}
+
+static inline void weir_fetch_begin(const struct weir_engine *engine, __u32 position)
+{
+	const struct weir_item *item = &engine->items[engine->order[position]];
+	const struct weir_flow *flow = weir_fetched(engine, item);
+
+	if (flow)
+		weir_fetch_lines(flow, offsetof(struct weir_flow, record.direction));
+}
+
+static inline void weir_fetch_rest(const struct weir_engine *engine, __u32 position)
+{
+	const struct weir_item *item = &engine->items[engine->order[position]];
+	const struct weir_flow *flow = weir_fetched(engine, item);
+	const struct weir_record *record;
+	__u32 orientation;
+
+	if (!flow)
 		return;
-	flow = weir_table_flow(table, (__u32)slot - 1);
-	for (unsigned int line = 0; line < WEIR_HOT_BYTES; line += 64)
-		__builtin_prefetch(flow + line, 1);
-	__builtin_prefetch(flow + offsetof(struct weir_flow, extra), 1);
-	__builtin_prefetch(flow + offsetof(struct weir_flow, extra) + 64, 1);
+	record = &flow->record;
+	orientation = (record->state & WEIR_STATE_FORWARD_IS_LOW) ^ item->from_low;
+	weir_fetch_lines(&record->direction[orientation], sizeof(struct weir_direction));
+	__builtin_prefetch(&record->direction[!orientation].run_last_ns, 1);
+	weir_fetch_lines(&record->volume,
+			 sizeof(*flow) - offsetof(struct weir_flow, record.volume));
 }
 
 /* One worker's tables over the whole batch. */
@@ -48,15 +73,18 @@ static void weir_engine_share(struct weir_engine *engine, __u32 worker)
 		const struct weir_item *item = &engine->items[engine->order[i]];
 		__u32 number = item->hash >> 60;
 
-		if (i + WEIR_AHEAD * 2 < engine->ready)
-			weir_prefetch_slot(engine, i + WEIR_AHEAD * 2);
+		if (i + WEIR_AHEAD * 3 < engine->ready)
+			weir_fetch_slot(engine, i + WEIR_AHEAD * 3);
 		if (engine->jobs > 1 && number % engine->jobs != worker)
 			continue;
+		if (i + WEIR_AHEAD * 2 < engine->ready)
+			weir_fetch_begin(engine, i + WEIR_AHEAD * 2);
 		if (i + WEIR_AHEAD < engine->ready)
-			weir_prefetch_flow(engine, i + WEIR_AHEAD);
+			weir_fetch_rest(engine, i + WEIR_AHEAD);
 		weir_table_take(engine, number, item);
 	}
-	for (__u32 number = worker; number < WEIR_TABLES; number += engine->jobs)
+	for (__u32 number = worker; engine->sweeping && number < WEIR_TABLES;
+	     number += engine->jobs)
 		weir_table_sweep(engine, number);
 }
 
