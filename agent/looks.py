@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,8 @@ from agent.status.client import Client
 from agent.status.doctor import Level, as_json, lines, worst
 from agent.status.top import first, render, watch
 
+PIPE_COLUMNS: Final = 200
+
 
 def status(config: Config, options: argparse.Namespace) -> int:
     """Print what the running agent answers. Raises NotRunning, AgentError."""
@@ -24,7 +27,9 @@ def status(config: Config, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(answer, indent=2))
     else:
-        Console().print(render(first(answer, client.get("/flows?limit=10"))))
+        # Nobody folds lines in a file or a pipe.
+        console = Console() if sys.stdout.isatty() else Console(width=PIPE_COLUMNS)
+        console.print(render(first(answer, client.get("/flows?limit=10"))))
     return 0
 
 

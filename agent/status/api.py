@@ -164,6 +164,7 @@ def status_of(now: Snapshot) -> dict[str, Any]:
         "uptime_seconds": round(now.uptime_seconds, 3),
         "loader": now.loader,
         "interfaces": interfaces_of(now),
+        "qos": regulation_of(now.regulator),
         "flows": {
             "live": len(now.flows),
             "max": now.flows_max,

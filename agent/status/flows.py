@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.records import CLASS_NAMES, Array
+from agent.reports import ClassShare, RegulatorState
 from agent.status.snapshot import Snapshot
 
 LIMIT_MAX: Final = 10_000
@@ -78,7 +79,22 @@ def select(snapshot: Snapshot, query: Query) -> tuple[int, list[dict[str, Any]]]
         rows, order = rows[chosen], order[chosen]
     rows = rows[np.argsort(order, kind="stable")[::-1]]
     names = {item.slot: item.name for item in snapshot.interfaces}
-    return matched, [_row(flow, names, snapshot.flows_offset_ns) for flow in flows[rows]]
+    shares = shares_of(snapshot.regulator)
+    told = [_row(flow, names, snapshot.flows_offset_ns) for flow in flows[rows]]
+    for row in told:
+        share = shares.get((row["interface"], row["traffic_type"]))
+        row["allocated_bandwidth_mbps"] = share.rate_bps / 1e6 if share else None
+        row["ceiling_mbps"] = share.ceiling_bps / 1e6 if share else None
+    return matched, told
+
+
+def shares_of(regulator: RegulatorState) -> dict[tuple[str, str], ClassShare]:
+    """Return what classes have, by interface and class; what leaves comes first."""
+    return {
+        (lane.device, name): share
+        for lane in sorted(regulator.lanes, key=lambda lane: lane.way == "egress")
+        for name, share in lane.shares.items()
+    }
 
 
 def _key(flows: Array, sort: str) -> npt.NDArray[np.uint64]:

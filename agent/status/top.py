@@ -131,7 +131,13 @@ def _classes(view: View) -> Table:
 
 
 def _flows(view: View, rows: int) -> Table:
-    table = _table("flow", "", "", "class", "rate", "bytes")
+    table = _table("flow", "", "", "class", "allocated", "rate", "bytes")
+    # An address is worth more than the space around it: never cut, folded where it must be.
+    for column in table.columns[:2]:
+        column.overflow = "fold"
+        column.no_wrap = False
+    for column in table.columns[2:]:
+        column.no_wrap = True
     seconds = view.flows["as_of"] - view.flows_before["as_of"]
     old = {flow["id"]: flow["byte_count"] for flow in view.flows_before["flows"]}
     rated = [
@@ -141,10 +147,12 @@ def _flows(view: View, rows: int) -> Table:
     rated.sort(key=lambda pair: (pair[0], pair[1]["byte_count"]), reverse=True)
     for rate, flow in rated[:rows]:
         table.add_row(
-            _end(flow["source_ip"], flow["source_port"]),
-            _end(flow["destination_ip"], flow["destination_port"]),
+            # As text: in brackets, rich takes an address like fd00:: for markup.
+            Text(_end(flow["source_ip"], flow["source_port"])),
+            Text(_end(flow["destination_ip"], flow["destination_port"])),
             flow["protocol"],
             flow["traffic_type"],
+            _allocated(flow),
             bits(rate * 8),
             size(flow["byte_count"]),
         )
@@ -153,7 +161,16 @@ def _flows(view: View, rows: int) -> Table:
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    numbers = ("rate", "packets/s", "overflow", "unparsed", "rx", "tx", "bytes")
+    numbers = (
+        "rate",
+        "allocated",
+        "packets/s",
+        "overflow",
+        "unparsed",
+        "rx",
+        "tx",
+        "bytes",
+    )
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left")
     return table
@@ -173,6 +190,12 @@ def _class_bytes(status: Answer, way: str, name: str) -> int:
 def _rate(now: int, before: int, seconds: float) -> float:
     """Return units a second; a counter that went back has begun anew."""
     return (now - before) / seconds if seconds > 0 and now >= before else 0.0
+
+
+def _allocated(flow: Answer) -> str:
+    """Return what the flow's class has for sure, where it is shaped."""
+    megabits = flow.get("allocated_bandwidth_mbps")
+    return "" if megabits is None else bits(megabits * 1e6)
 
 
 def _end(address: str, port: int) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agent.records import FLOW_DELTA
+from agent.reports import ClassShare, LaneState, RegulatorState
 from agent.status.flows import BadQuery, Query, parse, select
 from tests.agent.status.support import NOW_NS, SNAPSHOT
 
@@ -72,6 +73,8 @@ def test_a_row_says_everything():
         "rtt_ms": 12.5,
         "start_time": start,
         "last_seen": start + 4,
+        "allocated_bandwidth_mbps": None,
+        "ceiling_mbps": None,
     }
 
 
@@ -116,3 +119,29 @@ def test_a_full_map_is_cut_before_it_is_told():
     matched, rows = select(snapshot, Query(limit=10))
     assert matched == len(table)
     assert [row["byte_count"] for row in rows] == list(range(99_999, 99_989, -1))
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [
+        (("egress",), (4.0, 18.0)),
+        (("ingress",), (7.0, 19.0)),
+        (("egress", "ingress"), (4.0, 18.0)),
+        ((), (None, None)),
+    ],
+)
+def test_a_flow_is_told_what_its_class_is_allocated(ways, expected):
+    """The rate of its class where its interface is shaped; what leaves comes first."""
+    shares = {
+        "egress": ClassShare(4_000_000, 18_000_000, 20_000_000),
+        "ingress": ClassShare(7_000_000, 19_000_000, 20_000_000),
+    }
+    lanes = tuple(
+        LaneState("wan0", way, 1, "settings", 1, shares={"web": shares[way]})
+        for way in ways
+    )
+    snapshot = dataclasses.replace(SNAPSHOT, regulator=RegulatorState("shape", lanes))
+    rows = {row["id"][-1]: row for row in select(snapshot, Query())[1]}
+    told = rows["1"]
+    assert (told["allocated_bandwidth_mbps"], told["ceiling_mbps"]) == expected
+    assert rows["2"]["allocated_bandwidth_mbps"] is None

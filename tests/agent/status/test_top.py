@@ -16,8 +16,8 @@ MATCHED, ROWS = flow_rows.select(SNAPSHOT, flow_rows.Query())
 FLOWS = {"as_of": 100.0, "flows": ROWS}
 
 
-def text(view, rows: int = 20) -> str:
-    console = Console(file=io.StringIO(), width=120, color_system=None)
+def text(view, rows: int = 20, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
     console.print(render(view, rows))
     return console.file.getvalue()
 
@@ -82,6 +82,32 @@ def test_counters_that_begin_anew_and_new_interfaces_have_no_rate():
     view = following(first(STATUS, FLOWS), status, flows)
     assert " 0 bit/s 0 " in line(view, "new0", "rx")
     assert " 0 bit/s 0 " in line(view, "lan0", "rx")
+
+
+def test_long_addresses_are_folded_and_never_cut():
+    """On 80 columns two long addresses take several lines, each to its last digit."""
+    status, flows = copy.deepcopy(STATUS), copy.deepcopy(FLOWS)
+    ends = (
+        "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff",
+        "fd12:3456:789a:bcde:f012:3456:789a:1",
+    )
+    row = flows["flows"][0]
+    row |= {"source_ip": ends[0], "destination_ip": ends[1], "source_port": 65535}
+    flows["flows"] = [row]
+    screen = text(first(status, flows), width=80)
+    assert "\u2026" not in screen
+    shown = "".join(screen[screen.index("flow ") :].split())
+    for end in ends:
+        # Folded beside each other: the digits come in order, with the other's between.
+        rest = iter(shown)
+        assert all(digit in rest for digit in end)
+    assert max(map(len, screen.splitlines())) <= 80
+
+
+def test_what_a_flow_is_allocated_is_shown_where_it_is_shaped():
+    status, flows = copy.deepcopy(STATUS), copy.deepcopy(FLOWS)
+    flows["flows"][0] |= {"allocated_bandwidth_mbps": 4.5, "destination_ip": "192.0.2.99"}
+    assert "voice 4.5 Mbit/s 0 bit/s" in line(first(status, flows), "192.0.2.99")
 
 
 def test_problems_are_shown_and_nothing_watched_is_a_screen():
