@@ -157,6 +157,25 @@ int vary_tc(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
+/* A frame of another code point each time, so that a program that marks has to write. */
+SEC("tc")
+int unmark_tc(struct __sk_buff *skb)
+{
+	const __u32 at = sizeof(struct ethhdr);
+	__u16 before = 0, after;
+	__u8 head[2];
+
+	if (bpf_skb_load_bytes(skb, at, head, sizeof(head)))
+		return TC_ACT_UNSPEC;
+	__builtin_memcpy(&before, head, sizeof(before));
+	head[1] = 0;
+	__builtin_memcpy(&after, head, sizeof(after));
+	bpf_l3_csum_replace(skb, at + 10, before, after, sizeof(after));
+	bpf_skb_store_bytes(skb, at, head, sizeof(head), 0);
+	bpf_tail_call(skb, &next_tc, 0);
+	return TC_ACT_UNSPEC;
+}
+
 SEC("xdp")
 int empty_xdp(struct xdp_md *context __attribute__((unused)))
 {
