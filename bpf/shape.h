@@ -6,6 +6,13 @@
 #include "classify.h"
 #include "qos.h"
 
+/* Class as an index. A compiler drops a mask where it knows better; 6.1 wants to see it. */
+static __always_inline __u32 as_index(__u32 class)
+{
+	asm volatile("" : "+r"(class));
+	return class & (WEIR_CLASSES - 1);
+}
+
 /* Class after its policer: its own, the one that excess becomes, or WEIR_DROP. */
 static __always_inline __u32 police(const struct weir_shaping *row, __u32 index,
 				    __u32 class, const struct weir_sight *sight)
@@ -20,7 +27,7 @@ static __always_inline __u32 police(const struct weir_shaping *row, __u32 index,
 	bpf_spin_lock(&bucket->lock);
 	takes = weir_bucket_takes(bucket, &sight->volume, sight->now_ns);
 	bpf_spin_unlock(&bucket->lock);
-	return takes ? class : row->excess[class & (WEIR_CLASSES - 1)];
+	return takes ? class : row->excess[as_index(class)];
 }
 
 /* Class of a packet whose flow may have only so much: its own, or what its excess becomes.
@@ -54,7 +61,7 @@ static __always_inline __u32 limit_flow(struct weir_scratch *work, __u32 number,
 static __always_inline __u32 restrain(const struct weir_shaping *row, __u32 index,
 				      __u32 class, struct weir_scratch *work)
 {
-	__u32 number = work->limit ? work->limit : row->limits[class & (WEIR_CLASSES - 1)];
+	__u32 number = work->limit ? work->limit : row->limits[as_index(class)];
 
 	if (work->class < WEIR_CLASSES && work->parsed == WEIR_PARSED && number)
 		class = limit_flow(work, number, class);
@@ -92,7 +99,7 @@ static __always_inline int shape_skb(struct __sk_buff *skb,
 		class = restrain(row, index, class, work);
 		if (class == WEIR_DROP)
 			return TC_ACT_SHOT;
-		class &= WEIR_CLASSES - 1;
+		class = as_index(class);
 		if (work->packet.family)
 			weir_mark(skb, work->packet.family, work->packet.network_offset,
 				  row->marks[class], row->mode);
