@@ -10,7 +10,7 @@
 #include <linux/pkt_cls.h>
 
 #define WEIR_BCC
-#include "records.h"
+#include "reports.h"
 #include "filter.h"
 
 /* Marks for the loader; the numbers are the maps' order in agent/capture/layout.py. */

@@ -8,6 +8,7 @@
 #define WEIR_MAPS_H
 
 #include "flow.h"
+#include "reports.h"
 
 /* A program's working memory, too large for its stack. One a CPU: programs of both hooks
  * run with bottom halves off, so none interrupts another. */
