@@ -167,8 +167,10 @@ _READERS: Final = {
 }
 
 
-def _rule(path: Path, number: int, raw: dict[str, Any]) -> Rule:
+def _rule(path: Path, number: int, raw: Any) -> Rule:
     values: dict[str, Any] = {}
+    if not isinstance(raw, dict):
+        raise BadRules(f"{path}: rule {number}: must be a table")
     if "label" not in raw:
         raise BadRules(f"{path}: rule {number}: has no label")
     for key, value in raw.items():
@@ -177,7 +179,7 @@ def _rule(path: Path, number: int, raw: dict[str, Any]) -> Rule:
         name, read = _READERS[key]
         try:
             values[name] = read(value)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise BadRules(f"{path}: rule {number}: {key}: {error}") from None
     return Rule(**values)
 

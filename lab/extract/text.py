@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lab.extract.engine import load
 
+CELL_BYTES: Final = 128  # native/csv_column.h
 ROOM_BYTES: Final = 1 << 20
 """Text buffer: several hundred rows of the longest cells."""
 
@@ -69,6 +70,15 @@ def cell(text: str) -> str:
     return text
 
 
+def bounded(text: str) -> bytes:
+    """A cell of at most CELL_BYTES; what is cut off is text, never a closing quote."""
+    data = cell(text).encode()
+    while len(data) > CELL_BYTES:
+        text = text[: len(text) - max(1, (len(data) - CELL_BYTES) // 4)]
+        data = cell(text).encode()
+    return data
+
+
 class _Column(ctypes.Structure):
     _fields_ = (
         ("kind", ctypes.c_uint32),
@@ -98,7 +108,7 @@ class Writer:
             elif values.dtype.fields is None and values.ndim == 1:
                 values = values.astype(np.int64, copy=False)
             texts = (ctypes.c_char_p * max(1, len(column.texts)))(
-                *(cell(text).encode()[:128] for text in column.texts)
+                *(bounded(text) for text in column.texts)
             )
             kept += [values, texts]
             raw[at] = _Column(column.kind, 0, values.ctypes.data, values.strides[0], texts)
