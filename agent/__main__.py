@@ -70,8 +70,18 @@ def parser() -> argparse.ArgumentParser:
         if name in ("status", "doctor"):
             one.add_argument("--json", action="store_true", help="for scripts")
         if name == "top":
-            one.add_argument("--every", type=float, default=2.0, metavar="SECONDS")
-    _qos(commands.add_parser("qos", help="plan, apply, confirm, show or revert shaping"))
+            one.add_argument(
+                "--every",
+                type=float,
+                default=2.0,
+                metavar="SECONDS",
+                help="how often the view is renewed",
+            )
+    _qos(
+        commands.add_parser(
+            "qos", help="plan, probe, apply, confirm, show or revert shaping"
+        )
+    )
     return top_level
 
 
@@ -79,6 +89,7 @@ def _qos(command: argparse.ArgumentParser) -> None:
     verbs = command.add_subparsers(required=True, metavar="VERB")
     for verb, text in (
         ("plan", "what apply would do; nothing is touched"),
+        ("probe", "what this kernel can shape with, and what is degraded"),
         ("apply", "make it so; packets get their class from the running agent"),
         ("confirm", "keep a change that waits to be confirmed"),
         ("show", "what the trees did"),
@@ -101,11 +112,20 @@ def _qos(command: argparse.ArgumentParser) -> None:
 
 
 def _with_settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    command.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings")
+    command.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the settings' file; else /etc/weir/agent.toml",
+    )
     group = command.add_argument_group("settings", "win over environment and file")
     for row in SETTINGS:
         group.add_argument(
-            f"--{row.name.replace('_', '-')}", dest=row.name, metavar="VALUE"
+            f"--{row.name.replace('_', '-')}",
+            dest=row.name,
+            metavar="VALUE",
+            help=row.text.replace("%", "%%"),
         )
     return command
 

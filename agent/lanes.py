@@ -15,7 +15,7 @@ from agent.qos.control import ClassLoad, Controller, Decision, Reading
 from agent.qos.demand import Quantiles
 from agent.qos.htb import Direction, Moves, shares, whole_rate
 from agent.qos.policy import policies
-from agent.qos.section import MARKINGS, Settings, Shaped
+from agent.qos.section import MARKINGS, WHEN_DEAD, Settings, Shaped
 from agent.qos.tree import EGRESS_MAJOR, INGRESS_MAJOR
 from agent.records import CLASS_NAMES
 from agent.reports import ClassShare, LaneState
@@ -198,6 +198,7 @@ def _row(settings: Settings, hook: int, major: int) -> Array:
     row["root"] = major << 16
     row["policed"] = 1 << VOICE
     row["excess"] = UNKNOWN
+    row["dead"] = WHEN_DEAD.index(settings.when_dead)
     if hook == TX:
         row["mode"] = MARKINGS.index(settings.marking)
         row["marks"][0, : len(CLASS_NAMES)] = settings.marks()

@@ -1,4 +1,4 @@
-"""The command `weir-agent qos`: plan, apply, confirm, show, revert."""
+"""The command `weir-agent qos`: plan, probe, apply, confirm, show, revert."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from agent.config import Config
 from agent.qos import words
 from agent.qos.apply import transaction
 from agent.qos.apply.operate import Operator
+from agent.qos.choice import choose
 from agent.qos.rules import BadRule
 from wire.settings import ConfigError
 
@@ -57,6 +58,15 @@ def plan(operator: Operator, options: argparse.Namespace) -> int:
         print(json.dumps(told, indent=2))
     else:
         print("\n".join([*steps, *matches, *(f"note: {note}" for note in notes)]))
+    return 0
+
+
+def probe(operator: Operator, options: argparse.Namespace) -> int:
+    """Say what this kernel can shape with, tried on a device made for the purpose."""
+    found = choose(operator.abilities())
+    print(
+        json.dumps(found.as_json(), indent=2) if options.json else "\n".join(found.lines())
+    )
     return 0
 
 
@@ -137,6 +147,7 @@ def revert(operator: Operator, options: argparse.Namespace) -> int:
 
 VERBS: Final[Mapping[str, Callable[[Operator, argparse.Namespace], int]]] = {
     "plan": plan,
+    "probe": probe,
     "apply": apply,
     "confirm": confirm,
     "show": show,

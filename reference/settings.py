@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agent.config import OVERRIDES, SETTINGS
 from agent.qos import section as qos
+from agent.reload import LIVE
 from collector.config import FIELDS
 from reference.text import NOTE, cell, code, sentence, table
 from wire.settings import Setting
@@ -33,10 +34,11 @@ keys that exclude each other end the program with status 2 and one line: file, l
 key, reason. `weir-agent check` and `weir-collector check` say so without starting
 anything.
 
-Settings are read once. `systemctl reload weir-collector` (SIGHUP) takes over
-`log_level`, `request_rate`, `agent_timeout` and `size_cap_mb`, reads certificates
-again, and logs the names of changed keys that need a restart. The agent takes changes
-at a restart, which loses no packet's count.
+`systemctl reload weir-agent` (SIGHUP) reads the settings again and takes over, without
+losing a packet's count, the keys marked **live** and all of `[qos]`; `systemctl reload
+weir-collector` takes over `log_level`, `request_rate`, `agent_timeout` and `size_cap_mb`
+and reads certificates again. Both log the names of changed keys that need a restart.
+Wrong settings change nothing, and one line says why.
 
 Secrets belong into files (`token_file`, `api_token_file`) or variables
 (`WEIR_COLLECTOR_STORE_PASSWORD`), not into a file that others may read.
@@ -69,7 +71,11 @@ def page() -> str:
 
 def _section(name: str, about: str, settings: Iterable[Setting]) -> str:
     rows = [
-        (code(row.name), code(_toml(row.default)), _meaning(row.text, row.check))
+        (
+            code(row.name),
+            code(_toml(row.default)),
+            _meaning(row.text, row.check) + (" **live**" if _is_live(row) else ""),
+        )
         for row in settings
     ]
     return f"## [{name}]\n\n{about}\n\n{table(('key', 'default', 'meaning'), rows)}"
@@ -105,6 +111,12 @@ def qos_keys() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
                 value, text = "", RULE[name]
             rows.append((code(name), code(value), sentence(cell(text))))
     yield heading, rows
+
+
+def _is_live(row: Setting) -> bool:
+    if row.section == "capture.interface":
+        return "interface" in LIVE
+    return row.section in ("agent", "capture") and row.name in LIVE
 
 
 RULE: Final = {

@@ -15,6 +15,7 @@ from agent.qos.plan import SHAPERS, Target
 from agent.qos.rules import MAX_MEGABITS, BadRule, Rule, parse_all
 
 MODES: Final = ("observe", "shape")
+WHEN_DEAD: Final = ("baseline", "unshaped")  # in the order of layout.DEAD_*
 MARKINGS: Final = ("off", "keep", "set")  # in the order of bpf/qos.h, weir_mark_mode
 AUTO: Final = "auto"
 MEASURED: Final = "measured"
@@ -28,6 +29,10 @@ _KEYS: Final[Mapping[str, tuple[Any, str]]] = {
     "profile": ("standard", "code points of the classes"),
     "marking": ("keep", "what leaves: off; keep: mark what is unmarked; set: mark all"),
     "wash": (False, "clear the code points of what arrives, once they gave a class"),
+    "when_dead": (
+        "baseline",
+        "without the agent: baseline holds packets by the rules; unshaped by nothing",
+    ),
     "adopt": (False, "replace a root qdisc of somebody else; revert puts it back"),
 }
 _INTERFACE_KEYS: Final[Mapping[str, tuple[Any, str]]] = {
@@ -98,6 +103,7 @@ class Settings:
     profile: str
     marking: str
     wash: bool
+    when_dead: str
     adopt: bool
     interfaces: tuple[Shaped, ...]
     rules: tuple[Rule, ...]
@@ -122,7 +128,12 @@ def parse(section: Mapping[str, Any]) -> Settings:
         if key not in ("interface", "rule", "match")
     }
     values = _checked("qos", plain, _KEYS)
-    choices = {"mode": MODES, "profile": tuple(PROFILES), "marking": MARKINGS}
+    choices = {
+        "mode": MODES,
+        "profile": tuple(PROFILES),
+        "marking": MARKINGS,
+        "when_dead": WHEN_DEAD,
+    }
     for key, allowed in choices.items():
         _one_of("qos", key, values[key], allowed)
     interfaces = tuple(_interface(one) for one in _tables(section, "interface"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.capture.layout import RX, TX
+from agent.capture.layout import DEAD_BASELINE, DEAD_UNSHAPED, RX, TX
 from agent.lanes import lanes, reading_of, round_trip_s
 from agent.qos import section
 from agent.records import FLOW_DELTA
@@ -59,6 +59,10 @@ def test_rows_say_tree_marks_and_deadline():
     assert sent["marks"].tolist() == [0, 46, 34, 18, 0, 10, 1, 0]
     assert (received["root"], received["mode"]) == (0x57490000, 2)
     assert not received["marks"].any()
+    assert (sent["dead"], made(when_dead="unshaped")[0].row["dead"][0]) == (
+        DEAD_BASELINE,
+        DEAD_UNSHAPED,
+    )
     # Voice has 30 % of either link, written once: what it has spent stays spent.
     assert rows.policers == [(3, TX, 1, 750_000), (3, RX, 1, 1_875_000)]
     out.silence(rows, 3)

@@ -88,3 +88,84 @@ def test_plan_apply_confirm_show_revert(agent):
     assert agent.command("qos", "confirm", check=False).returncode == 1
     agent.command("qos", "revert")
     assert tree(agent) == before
+
+
+WITHOUT = """
+import errno
+from agent.qos.apply import netlink
+from pyroute2.netlink.rtnl import RTM_NEWQDISC
+write = netlink.Netlink.write
+def refusing(self, message, kind, flags=0):
+    kinds = dict(map(tuple, message["attrs"])) if kind == RTM_NEWQDISC else {}
+    if kinds.get("TCA_KIND") in %r:
+        raise netlink.Refused(errno.ENOENT, "Specified qdisc kind is unknown")
+    return write(self, message, kind, flags)
+netlink.Netlink.write = refusing
+"""
+
+
+@pytest.fixture
+def lacking(tmp_path, monkeypatch):
+    """Have processes meet a kernel that has none of some qdiscs."""
+
+    def made(*kinds: str) -> None:
+        site = tmp_path / "site"
+        site.mkdir(exist_ok=True)
+        (site / "sitecustomize.py").write_text(WITHOUT % (kinds,))
+        monkeypatch.setenv("PYTHONPATH", str(site))
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kinds", "line"),
+    [
+        (("htb", "cake"), "has no htb or cake: load the module sch_htb"),
+        (
+            ("fq_codel", "cake", "sfq", "bfifo", "pfifo"),
+            "has no htb or cake: load the module sch_htb",
+        ),
+    ],
+)
+def test_a_kernel_that_cannot_shape_is_one_line_and_nothing_changes(
+    agent, lacking, kinds, line
+):
+    before = tree(agent)
+    lacking(*kinds)
+    for verb in ("plan", "apply"):
+        done = agent.command("qos", verb, check=False)
+        assert done.returncode == 1
+        assert line in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert tree(agent) == before
+
+
+def test_the_probe_tells_what_is_there_and_what_is_degraded(agent, lacking):
+    before = agent.space.run("ip", "link")
+    told = json.loads(agent.command("qos", "probe", "--json").stdout)
+    assert (told["shaper"], told["qdiscs"]["htb"], told["ifb"]) == ("htb", True, True)
+    lacking("fq_codel", "cake", "sfq", "bfifo")
+    poor = json.loads(agent.command("qos", "probe", "--json").stdout)
+    assert (poor["shaper"], poor["leaf"]) == ("htb", "pfifo")
+    assert any("does not keep the flows" in one for one in poor["degraded"])
+    lacking("htb", "cake")
+    shown = agent.command("qos", "probe").stdout
+    assert "chosen    nothing: packets are only counted" in shown
+    assert "degraded  nothing can be shaped: load the module" in shown
+    assert agent.space.run("ip", "link") == before
+
+
+def test_match_rules_are_planned_shown_and_refused_in_one_line(agent):
+    agent.qos["match"] = [{"name": "phones", "traffic_type": "voice", "ports": "5060"}]
+    agent.write_config()
+    words = "match phones: ports 5060 -> voice"
+    assert words in agent.command("qos", "plan").stdout
+    assert json.loads(agent.command("qos", "plan", "--json").stdout)["matches"] == [words]
+    assert words in agent.command("qos", "show").stdout
+    agent.qos["match"] = [{"name": "phones", "traffic_type": "voice", "dscp": [64]}]
+    agent.write_config()
+    done = agent.command("qos", "plan", check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "weir-agent: match phones: dscp 64 is outside 0-63\n",
+    )

@@ -229,3 +229,37 @@ def test_a_flow_is_put_in_its_class_and_its_rate_follows(agent, flow):
         "none"
     )
     wait_until("no class again", lambda: one.mark() == 0)
+
+
+def test_a_collector_that_is_away_changes_nothing_here(agent, flow):
+    agent.qos["match"] = [PHONES]
+    agent.agent["backend_url"] = ["http://127.0.0.1:9"]
+    agent.start()
+    wait_until("a tree", lambda: standing(agent))
+    wait_until("an attempt", lambda: agent.status()["uplink"]["errors"])
+    phone = flow(7005)
+    wait_until("voice", lambda: phone.mark() == 46)
+    told = ask(agent, "GET", "/health")["qos"]
+    assert (told["faults"], told["problems"]) == (0, [])
+
+
+def test_without_the_agent_nothing_holds_packets_where_that_is_wished(agent, flow):
+    """They pass beside the tree, unmarked; with the agent back they are shaped again."""
+    agent.qos |= {"match": [PHONES], "when_dead": "unshaped"}
+    agent.start()
+    wait_until("a tree", lambda: standing(agent))
+    phone = flow(7005)
+    wait_until("voice", lambda: phone.mark() == 46)
+    agent.kill()
+    time.sleep(5)
+    before = direct(agent)
+    assert [phone.mark() for _ in range(20)] == [0] * 20
+    assert direct(agent) >= before + 20
+    agent.start()
+    wait_until("voice again", lambda: phone.mark() == 46)
+
+
+def direct(agent: Agent) -> int:
+    """Packets that HTB has let pass beside its classes."""
+    shown = agent.space.run("tc", "-s", "qdisc", "show", "dev", "left0", "root")
+    return int(shown.split("direct_packets_stat")[1].split()[0])

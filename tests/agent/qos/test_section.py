@@ -15,7 +15,9 @@ WAN = {"name": "wan", "egress_mbps": 20, "ingress_mbps": 50.5}
 
 def test_nothing_set_shapes_nothing():
     found = parse({})
-    assert found == Settings("observe", "standard", "keep", False, False, (), ())
+    assert found == Settings(
+        "observe", "standard", "keep", False, "baseline", False, (), ()
+    )
     assert found.marks() == (0, 46, 34, 18, 0, 10, 1)
 
 
@@ -47,6 +49,7 @@ def test_capacity_from_the_device():
     [
         ({"mode": "on"}, "qos: mode 'on' is not one of observe, shape"),
         ({"profile": "rfc"}, "qos: profile 'rfc' is not one of standard, predecessor"),
+        ({"when_dead": "panic"}, "when_dead 'panic' is not one of baseline, unshaped"),
         ({"adopt": "yes"}, "qos: adopt must be true or false, not 'yes'"),
         ({"speed": 1}, "qos: key 'speed' is unknown: keys are mode"),
         ({"interface": WAN}, r"qos.interface: write \[\[qos.interface\]\]"),
