@@ -83,12 +83,12 @@ def test_frames_pushed_are_the_capture_fed():
 
 
 def test_live_flows_are_told_between_batches_now_and_then():
-    told = []
+    told, frame = [], datagram(0)
     with Engine(Settings(reorder_window=0)) as one:
         assert one.touched() == []
-        for at in range(20_000):
-            frame = datagram(at / 100)
-            if one.push(frame.data, frame.length, frame.time_ns, frame.link):
+        for at in range(60_000):
+            time_ns = frame.time_ns + at * 10_000_000
+            if one.push(frame.data, frame.length, time_ns, frame.link):
                 assert len(one.take()) == 0
                 told += one.touched()
     assert len(told) > 1
