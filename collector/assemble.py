@@ -155,7 +155,7 @@ class Assembly:
         )
         for part in parts:
             routes.extend(part.routes())
-        routes.append(site.description_route(routes, VERSION))
+        routes.extend(site.description_routes(tuple(routes), VERSION))
         table.update(site.table(routes))
         self.routes, self.gate = tuple(routes), gate
 

@@ -115,6 +115,7 @@ class Daemon:
             await asyncio.sleep(1.0 - time.time() % 1.0)
             notify("WATCHDOG=1")
             self._tell_of_the_store()
+            self.parts.socket.remember()
             if self.parts.socket.watching:
                 with logged("the live picture"):
                     found = await self.parts.overview.picture(self.parts.read, time.time())

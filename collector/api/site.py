@@ -7,20 +7,30 @@ from typing import Any
 
 from aiohttp import web
 
-from collector.api import openapi
+from collector.api import handbook, openapi
 from collector.api.gate import Gate
 from collector.api.static import Console
 from collector.records import Route
 
 
-def description_route(routes: Sequence[Route], version: str) -> Route:
-    """Return the route that describes all routes, itself among them."""
+def description_routes(routes: Sequence[Route], version: str) -> tuple[Route, Route]:
+    """Return the routes that describe all routes, themselves among them."""
 
     async def describe(request: web.Request) -> web.Response:
-        return web.json_response(openapi.document([*routes, route], version))
+        return web.json_response(openapi.document([*routes, *own], version))
 
-    route = Route("GET", "/api/openapi.json", "open", "This description.", describe)
-    return route
+    async def show(request: web.Request) -> web.Response:
+        return web.Response(
+            text=handbook.page(openapi.document([*routes, *own], version)),
+            content_type="text/html",
+            headers={"Content-Security-Policy": handbook.POLICY},
+        )
+
+    own = (
+        Route("GET", "/api/openapi.json", "open", "This description.", describe),
+        Route("GET", "/api/docs", "open", "This description as a page.", show),
+    )
+    return own
 
 
 def table(routes: Sequence[Route]) -> dict[tuple[str, str], Route]:

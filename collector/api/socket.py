@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from collector.api.gate import Gate
+from collector.api.history import History
 from collector.api.live import LiveHub
 from collector.bodies import read_json
 from collector.records import Principal, Refused, Route
@@ -50,6 +51,7 @@ class LiveSocket:
         self._gate = gate
         self._clock = clock
         self._clients: dict[str, Client] = {}
+        self._history = History()
         self.dropped = 0
 
     def routes(self) -> tuple[Route, ...]:
@@ -63,6 +65,8 @@ class LiveSocket:
                   self.clients),
             Route("GET", "/api/live/throughput", "viewer",
                   "The newest rates by interface and class.", self.throughput),
+            Route("GET", "/api/live/history", "viewer",
+                  "Rates of the last five minutes, second by second.", self.history),
         )  # fmt: skip
 
     async def sample(self, request: web.Request) -> web.Response:
@@ -77,6 +81,12 @@ class LiveSocket:
         return web.json_response(
             {"timestamp": now, "interfaces": self._hub.throughput(now)}
         )
+
+    async def history(self, request: web.Request) -> web.Response:
+        """Answer GET /api/live/history."""
+        response = web.json_response(self._history.document(self._clock()))
+        response.enable_compression()
+        return response
 
     async def clients(self, request: web.Request) -> web.Response:
         """Answer GET /api/live/clients."""
@@ -130,6 +140,11 @@ class LiveSocket:
                 self._offer(client, answer(said.data, client.channels))
             if client.is_dropped:
                 break
+
+    def remember(self) -> None:
+        """Keep this second's rates, whether anybody watches or not."""
+        now = self._clock()
+        self._history.add(now, self._hub.throughput(now))
 
     def push(self, update: Mapping[str, Any], by_type: Mapping[str, Any]) -> None:
         """Queue this second's messages; drop clients whose queue is full."""

@@ -45,6 +45,7 @@ class Router:
     health: Mapping[str, int | float | str] = field(
         default_factory=lambda: {
             "uptime_seconds": 273_000,
+            "cpu_seconds": 5460.0,
             "flows_live": 1750,
             "flows_max": 65_536,
             "rss_bytes": 71_000_000,

@@ -139,6 +139,7 @@ def test_tables_show_what_the_api_answers(overview: Watched, collector: Collecto
         f"{row['name']} {row['hostname']}" for row in agents
     ]
     assert cells(page, "agents", "health") == ["Online", "Online"]
+    assert cells(page, "agents", "processor") == ["2.0 %", "2.0 %"]
     assert cells(page, "agents", "memory") == [
         size(row["status"]["rss_bytes"]) for row in agents
     ]

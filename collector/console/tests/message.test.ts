@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readMessage } from "../src/core/message.ts";
+import { readHistory, readMessage } from "../src/core/message.ts";
 import { busiest, interfacesNow } from "../src/core/lanes.ts";
 import { Malformed } from "../src/core/shape.ts";
 import type { Interface } from "../src/core/records.ts";
@@ -79,4 +79,26 @@ test("a selection narrows the rows", () => {
   assert.deepEqual(names("a", ""), ["a/eth0", "a/eth1"]);
   assert.deepEqual(names("", "eth0"), ["a/eth0", "b/eth0"]);
   assert.deepEqual(names("b", "eth1"), []);
+});
+
+test("history becomes samples without the interfaces that were silent", () => {
+  const way = (bps: unknown[], classes: Readonly<Record<string, unknown[]>> = {}) => ({ bps, classes });
+  const past = {
+    times: [10, 11],
+    interfaces: [
+      { agent: "a", interface: "x", rx: way([100, null], { video: [60, null] }), tx: way([8, null]) },
+      { agent: "b", interface: "x", rx: way([null, 5]), tx: way([null, 0]) },
+    ],
+  };
+  assert.deepEqual(readHistory(past, "history"), [
+    { time: 10, lanes: [
+      { agent: "a", interface: "x", direction: "rx", rates: { video: 60, unknown: 40 } },
+      { agent: "a", interface: "x", direction: "tx", rates: { unknown: 8 } },
+    ] },
+    { time: 11, lanes: [
+      { agent: "b", interface: "x", direction: "rx", rates: { unknown: 5 } },
+      { agent: "b", interface: "x", direction: "tx", rates: {} },
+    ] },
+  ]);
+  assert.throws(() => readHistory({ times: [1] }, "history"), Malformed);
 });

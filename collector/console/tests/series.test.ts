@@ -97,3 +97,25 @@ test("stacks are running sums, widest first, sent traffic below zero", () => {
 test("a lane's total is the sum of its classes", () => {
   assert.equal(total({ voice: 1, video: 2, unknown: 4 }), 7);
 });
+
+test("what the collector remembers fills holes and stands before what was heard", () => {
+  const series = new Series(10);
+  series.push(at(105, lane("a", "x", "rx", 5)));
+  series.push(at(106, lane("a", "x", "rx", 6)));
+  series.fill([
+    at(90, lane("a", "x", "rx", 1)),
+    at(103, lane("a", "x", "rx", 3), lane("b", "x", "rx", 30)),
+    at(104, lane("a", "x", "rx", 4)),
+    at(105, lane("a", "x", "rx", 99)),
+  ]);
+  const stretch = series.select(ALL, 10);
+  assert.deepEqual(stretch.times, [103, 104, 105, 106]);
+  assert.deepEqual(stretch.rx[VIDEO], [33, 4, 5, 6]);
+});
+
+test("an empty series takes the past, and goes on from there", () => {
+  const series = new Series(10);
+  series.fill([at(1, lane("a", "x", "rx", 1)), at(2, lane("a", "x", "rx", 2))]);
+  assert.equal(series.push(at(3, lane("a", "x", "rx", 3))), true);
+  assert.deepEqual(series.select(ALL, 10).rx[VIDEO], [1, 2, 3]);
+});

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from collector.api.site import description_route, table
+from collector.api.site import description_routes, table
 from collector.records import Route
 from tests.collector.support import Server, batch
 
@@ -46,9 +46,12 @@ def test_heads_are_looked_up_where_gets_are():
 
 async def test_the_description_describes_itself():
     other = Route("GET", "/a", "viewer", "A.", nothing)
-    route = description_route([other], "1")
-    answer = await route.handler(None)
-    assert set(json.loads(answer.body)["paths"]) == {"/a", "/api/openapi.json"}
+    for_programs, for_people = description_routes([other], "1")
+    answer = await for_programs.handler(None)
+    known = {"/a", "/api/openapi.json", "/api/docs"}
+    assert set(json.loads(answer.body)["paths"]) == known
+    page = (await for_people.handler(None)).text
+    assert all(f"<code>GET {path}</code>" in page for path in known)
 
 
 def test_a_head_is_answered_like_a_get_without_its_body(shared: Server):

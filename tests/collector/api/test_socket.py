@@ -61,6 +61,11 @@ async def test_the_live_picture_moves_each_second(shared: Server):
     assert rates[-1]["rx"]["classes"]["web"]["bps"] == rates[-1]["rx"]["bps"]
     last = [message for message in messages if message["type"] == "traffic-by-type"][-1]
     assert last["background"]["avg_throughput"] == pytest.approx(2, rel=0.3)
+    past = shared.get("/api/live/history").json
+    (kept,) = [one for one in past["interfaces"] if one["agent"] == "live-1"]
+    heard = [bps for bps in kept["rx"]["classes"]["web"] if bps]
+    assert heard[-1] == pytest.approx(rates[-1]["rx"]["bps"], abs=1)
+    assert len(past["times"]) == len(kept["rx"]["bps"]) >= 3
 
 
 async def test_channels_and_wrong_origins(shared: Server):

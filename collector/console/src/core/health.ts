@@ -44,3 +44,10 @@ export function tableShare(agent: Agent): number | null {
   const most = ownNumber(agent, "flows_max");
   return live === null || !most ? null : live / most;
 }
+
+/** Share of one processor core that the agent took since it started, 0 to 1. */
+export function coreShare(agent: Agent): number | null {
+  const used = ownNumber(agent, "cpu_seconds");
+  const up = ownNumber(agent, "uptime_seconds");
+  return used === null || !up ? null : used / up;
+}

@@ -2,7 +2,7 @@
 
 import { asClass, type TrafficClass } from "./classes.ts";
 import type { Direction, LaneRates, Sample } from "./series.ts";
-import { list, map, number, record, text, type Read } from "./shape.ts";
+import { list, map, maybe, number, record, text, type Read } from "./shape.ts";
 
 interface OneWay {
   readonly bps: number;
@@ -52,4 +52,50 @@ function ratesOf({ bps, classes }: OneWay): LaneRates["rates"] {
   }
   if (rest > 0) rates.unknown = (rates.unknown ?? 0) + rest;
   return rates;
+}
+
+interface OneWayHistory {
+  readonly bps: readonly (number | null)[];
+  readonly classes: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
+interface InterfaceHistory {
+  readonly agent: string;
+  readonly interface: string;
+  readonly rx: OneWayHistory;
+  readonly tx: OneWayHistory;
+}
+
+const column: Read<(number | null)[]> = list(maybe<number | null>(number, null));
+const oneWayHistory: Read<OneWayHistory> = record<OneWayHistory>({ bps: column, classes: map(column) });
+const past = record<{ times: number[]; interfaces: InterfaceHistory[] }>({
+  times: list(number),
+  interfaces: list(
+    record<InterfaceHistory>({ agent: text, interface: text, rx: oneWayHistory, tx: oneWayHistory }),
+  ),
+});
+
+/** Reads /api/live/history: one sample a second, without the interfaces that were silent then. */
+export const readHistory: Read<Sample[]> = (value, where) => {
+  const { times, interfaces } = past(value, where);
+  return times.map((time, index) => ({
+    time,
+    lanes: interfaces.flatMap((one) =>
+      (["rx", "tx"] as const).flatMap((direction) => {
+        const second = secondOf(one[direction], index);
+        return second
+          ? [{ agent: one.agent, interface: one.interface, direction, rates: ratesOf(second) }]
+          : [];
+      }),
+    ),
+  }));
+};
+
+function secondOf(way: OneWayHistory, index: number): OneWay | null {
+  const bps = way.bps[index];
+  if (bps === undefined || bps === null) return null;
+  const classes = Object.entries(way.classes).map(
+    ([name, values]) => [name, { bps: values[index] ?? 0 }] as const,
+  );
+  return { bps, classes: Object.fromEntries(classes) };
 }

@@ -80,10 +80,29 @@ export class Series {
     this.#times.push(second);
     const oldest = second - this.#capacity;
     while ((this.#times[0] ?? second) <= oldest) this.#times.shift();
+    this.#write(second, sample.lanes);
+    return true;
+  }
+
+  /** Takes what the collector remembers of seconds that this page has not heard itself. */
+  fill(samples: readonly Sample[]): void {
+    for (const sample of samples) {
+      const second = Math.floor(sample.time);
+      const latest = this.latest;
+      if (latest === null || second > latest) {
+        this.push(sample);
+      } else if (second > latest - this.#capacity && !this.#times.includes(second)) {
+        this.#times.push(second);
+        this.#times.sort((one, other) => one - other);
+        this.#write(second, sample.lanes);
+      }
+    }
+  }
+
+  #write(second: number, lanes: readonly LaneRates[]): void {
     const at = (second % this.#capacity) * CLASSES.length;
     for (const lane of this.#lanes.values()) lane.values.fill(Number.NaN, at, at + CLASSES.length);
-    for (const heard of sample.lanes) this.#store(heard, at);
-    return true;
+    for (const heard of lanes) this.#store(heard, at);
   }
 
   clear(): void {

@@ -2,9 +2,10 @@
 
 import { createContext, type ComponentChildren } from "preact";
 import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { readMessage } from "../core/message.ts";
+import { readHistory, readMessage } from "../core/message.ts";
 import { STOPPED, type Link } from "../core/reconnect.ts";
 import { Series, type Sample } from "../core/series.ts";
+import { getJson } from "./http.ts";
 import { LiveLink } from "./link.ts";
 
 /** The longest span that a page can show, in seconds. */
@@ -44,6 +45,7 @@ export function LiveProvider({ children }: { readonly children: ComponentChildre
   const [epoch, setEpoch] = useState(0);
   const [behind, setBehind] = useState(0);
   const [fault, setFault] = useState<string | null>(null);
+  const [openings, setOpenings] = useState(0);
   const opened = useRef(false);
   const connection = useMemo(
     () =>
@@ -51,6 +53,7 @@ export function LiveProvider({ children }: { readonly children: ComponentChildre
         changed: (next) => {
           setLink(next);
           if (next.name !== "open") return;
+          setOpenings((number) => number + 1);
           if (opened.current) setEpoch((number) => number + 1);
           opened.current = true;
         },
@@ -72,6 +75,21 @@ export function LiveProvider({ children }: { readonly children: ComponentChildre
     connection.start();
     return () => connection.stop();
   }, [connection]);
+  useEffect(() => {
+    if (!openings) return undefined;
+    const request = new AbortController();
+    getJson("/api/live/history", readHistory, request.signal).then(
+      (samples) => {
+        series.fill(samples);
+        const last = samples.at(-1);
+        // A new object even where nothing newer came: charts draw what was filled in before it.
+        setLatest((now) => (now ? { ...now } : (last ?? null)));
+      },
+      // Without the past the chart begins here; whatever is wrong shows in the link itself.
+      () => undefined,
+    );
+    return () => request.abort();
+  }, [openings, series]);
   const live = { link, series, latest, epoch, behind, fault, retry: connection.retry };
   return <LiveContext.Provider value={live}>{children}</LiveContext.Provider>;
 }

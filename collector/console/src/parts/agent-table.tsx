@@ -1,6 +1,6 @@
-import { ownNumber, tableShare, verdict } from "../core/health.ts";
+import { coreShare, ownNumber, tableShare, verdict } from "../core/health.ts";
 import type { Agent } from "../core/records.ts";
-import { age, bytes, count, duration } from "../core/units.ts";
+import { age, bytes, count, duration, percent } from "../core/units.ts";
 import { useNow } from "../doors/clock.ts";
 import { Meter, State } from "./marks.tsx";
 import { Empty, Loading } from "./panel.tsx";
@@ -43,6 +43,7 @@ const columns = (now: number): readonly Column<Agent>[] => [
       </span>
     ),
   },
+  { key: "processor", label: "Processor", numeric: true, rank: 2, cell: (row) => percent(coreShare(row)) },
   { key: "memory", label: "Memory", numeric: true, rank: 2, cell: (row) => own(row, "rss_bytes", bytes) },
   { key: "spool", label: "Unsent", numeric: true, rank: 3, cell: (row) => own(row, "spool_bytes", bytes) },
   { key: "uptime", label: "Up for", numeric: true, rank: 3, cell: (row) => own(row, "uptime_seconds", duration) },

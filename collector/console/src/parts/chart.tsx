@@ -58,6 +58,7 @@ export function Chart(props: ChartProps) {
       aria-roledescription="chart"
       aria-label={props.label}
       tabIndex={0}
+      data-first-time={props.times[0]}
       data-last-time={props.times.at(-1)}
       onKeyDown={(event) => {
         if (plot.current && moveCursor(plot.current, event.key)) event.preventDefault();

@@ -1,4 +1,4 @@
-import { complaints, ownNumber, tableShare, verdict } from "../../core/health.ts";
+import { complaints, coreShare, ownNumber, tableShare, verdict } from "../../core/health.ts";
 import type { Agent, Interface } from "../../core/records.ts";
 import { age, bitRate, bytes, count, duration, percent } from "../../core/units.ts";
 import { useNow } from "../../doors/clock.ts";
@@ -86,6 +86,7 @@ function facts(agent: Agent, now: number): Fact[] {
     ["Clock", agent.clock_skew_seconds === null ? "–" : `${agent.clock_skew_seconds.toFixed(2)} s`],
     ["Up for", own("uptime_seconds", duration)],
     ["Flow table", `${own("flows_live", count)} of ${own("flows_max", count)} (${percent(tableShare(agent))})`],
+    ["Processor", coreShare(agent) === null ? "–" : `${percent(coreShare(agent))} of one core`],
     ["Memory", own("rss_bytes", bytes)],
     ["Unsent", own("spool_bytes", bytes)],
     ["Version", agent.version || "–"],
