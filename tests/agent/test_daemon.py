@@ -1,0 +1,111 @@
+"""The shell: batches on their way to disk, requests answered by closed intervals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent import daemon
+from agent.config import Agent, Config
+from agent.daemon import Daemon
+from agent.ship.spool import AppendRefused, Spool, SpoolError
+from tests.agent.running import asked, config, send, started
+from tests.support.agents import totals, unbalanced
+from tests.support.namespaces import Namespace, World
+from wire import frame
+from wire.batch import Batch, decode
+
+
+def batches(spool: Spool) -> list[Batch]:
+    found = []
+    while (oldest := spool.oldest()) is not None:
+        found.append(decode(frame.decompress(oldest.body, oldest.coding)))
+        spool.acknowledge()
+    return found
+
+
+def test_a_spool_is_in_the_data_directory_and_held_by_one(tmp_path: Path):
+    settings = Config(Agent(data_dir=str(tmp_path), buffer_mb=1))
+    spool = daemon.open_spool(settings)
+    assert (tmp_path / "spool").is_dir()
+    with pytest.raises(SpoolError):
+        daemon.open_spool(settings)
+    spool.close()
+
+
+@pytest.fixture
+def ends(netns: World) -> Iterator[tuple[Namespace, Namespace]]:
+    left, right = netns.pair(quiet=True)
+    with right.entered():
+        yield left, right
+
+
+@pytest.fixture
+def one(
+    tmp_path: Path, pin_directory: Path, ends: tuple[Namespace, Namespace]
+) -> Iterator[Daemon]:
+    with started(config(tmp_path, pin_directory)) as made:
+        yield made
+
+
+@pytest.mark.root
+async def test_a_step_counts_and_the_last_one_reports_everything(
+    one: Daemon, ends: tuple[Namespace, Namespace]
+):
+    async with asked(one) as source:
+        await one.step(source)
+        await asyncio.to_thread(send, *ends, 300)
+        await one.step(source)
+        assert one.spool.oldest() is None  # the interval is a minute
+        while True:
+            await one.step(source, final=True)
+            if not len(one.pipeline.live):
+                break
+        found = batches(one.spool)
+    sums = totals(found, "right0")
+    assert sums["rx", "seen", "frames"] == 300
+    assert unbalanced(sums) == {}
+    assert [one.sequence for one in found] == list(range(1, len(found) + 1))
+    assert {"rss_bytes", "spool_batches", "loader"} <= set(found[0].health)
+
+
+@pytest.mark.root
+async def test_a_request_closes_the_interval_and_is_answered(
+    one: Daemon, ends: tuple[Namespace, Namespace]
+):
+    async with asked(one) as source:
+        await one.step(source)
+        waiting = asyncio.ensure_future(source.sync())
+        await asyncio.sleep(0)
+        assert one.wake.is_set()
+        await one.step(source)
+        await asyncio.wait_for(waiting, 1)
+        assert len(batches(one.spool)) == 1
+        assert source.take_requests() == []
+
+
+@pytest.mark.root
+async def test_a_batch_that_cannot_be_kept_waits_and_is_told_once(
+    one: Daemon,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+):  # fmt: skip
+    async with asked(one) as source:
+        append = Spool.append
+
+        def full(*_: object) -> None:
+            raise AppendRefused("no space left")
+
+        monkeypatch.setattr(Spool, "append", full)
+        for _ in range(2):
+            await one.step(source, final=True)
+        told = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+        assert told == ["batch 1 waits: no space left"]
+        assert (one.refused, source.refused) == ("no space left", "no space left")
+        assert "no space left" in (await source.snapshot()).problems
+        monkeypatch.setattr(Spool, "append", append)
+        await one.step(source, final=True)
+        assert one.refused == ""
+        assert [found.sequence for found in batches(one.spool)][0] == 1
