@@ -272,8 +272,8 @@ def phrases() -> set[tuple[str, ...]]:
 def tells(parts: tuple[str, ...]) -> bool:
     """Whether these words are enough to know a line by."""
     text = " ".join(parts)
-    words = re.findall(r"[A-Za-z]{2,}", re.sub(r"weir-\w+|https?:", "", text))
-    return len(words) >= 2 and len(text) >= 8
+    words = re.sub(r"weir-\w+|https?:", "", text)
+    return len(re.findall(r"[A-Za-z]{2,}", words)) >= 2 and len(text) >= 8
 
 
 def is_said(line: str, parts: tuple[str, ...]) -> bool:
@@ -295,7 +295,6 @@ def test_the_errors_of_the_troubleshooting_page_are_errors_of_the_program():
         if line.strip()
     ]
     assert len(shown) > 20
-    shown_by_nobody = "weir-agent: the moon is full: wait until it is new"
-    assert not any(is_said(shown_by_nobody, parts) for parts in phrases())
+    assert not any(is_said("weir-agent: the moon is full: wait", p) for p in phrases())
     wrong = [line for line in shown if not any(is_said(line, p) for p in phrases())]
     assert wrong == []
