@@ -55,6 +55,7 @@ static __always_inline int weir_match_fits(const struct weir_match *match,
 	const struct weir_key *key = view->key;
 	const struct weir_end *one = &match->ends[0], *other = &match->ends[1];
 	__u32 misfit = ((key->protocol & match->protocol_mask) ^ match->protocol) |
+		       ((key->family & match->family_mask) ^ match->family) |
 		       (~(match->slots >> (key->slot & (WEIR_SLOTS - 1))) & 1) |
 		       (~(match->code_points >> view->dscp) & 1);
 

@@ -83,9 +83,11 @@ struct weir_match {
 	struct weir_end ends[2];
 	__u8 protocol;
 	__u8 protocol_mask;
+	__u8 family; /* WEIR_KEY_V4 or V6: ::/0 holds mapped addresses too */
+	__u8 family_mask;
 	__u8 class; /* or WEIR_CLASS_KEEP */
 	__u8 limit;
-	__u8 padding[4];
+	__u8 padding[2];
 };
 
 struct weir_matches {

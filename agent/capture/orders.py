@@ -61,9 +61,11 @@ MATCH: Final = np.dtype(
         ("ends", END, (2,)),
         ("protocol", "u1"),
         ("protocol_mask", "u1"),
+        ("family", "u1"),
+        ("family_mask", "u1"),
         ("class", "u1"),
         ("limit", "u1"),
-        ("padding", "u1", (4,)),
+        ("padding", "u1", (2,)),
     ]
 )
 

@@ -172,6 +172,9 @@ NET, HOST = ip_network("192.0.2.0/24"), ip_network("192.0.2.7/32")
             (UNKNOWN, NONE),
             id="all of IPv4 is no IPv6",
         ),
+        pytest.param(
+            Match(WEB, ip_network("::/0")), udp(), (UNKNOWN, NONE), id="nor the other way"
+        ),
         pytest.param(Match(WEB, slots=frozenset()), udp(), (UNKNOWN, NONE), id="no slots"),
     ],
 )
