@@ -288,10 +288,3 @@ MAPS: Final = {
     "reported": REPORTED,
 }
 """Every map of bpf/maps.h and what its values are; None: user space never looks."""
-
-RX_MODES: Final = ("none", "xdp-native", "xdp-generic", "tcx", "clsact")
-TX_MODES: Final = ("none", "tcx", "clsact")
-"""How a hook is attached; the index is what a slot's flags keep, shifted as below."""
-
-SLOT_RX_SHIFT: Final = 8
-SLOT_TX_SHIFT: Final = 12

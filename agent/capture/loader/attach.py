@@ -72,7 +72,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """How an interface is watched now (names of layout.RX_MODES, TX_MODES)."""
+    """How an interface is watched now: none, xdp-native, xdp-generic, tcx or clsact."""
 
     rx_mode: str
     tx_mode: str

@@ -233,11 +233,6 @@ def update_link(link: int, program: int) -> None:
     checked(library().bpf_link_update(link, program, None), "link update")
 
 
-def detach_link(link: int) -> None:
-    """Detach a link now, whoever else holds it."""
-    checked(library().bpf_link_detach(link), "link detach")
-
-
 def possible_cpus() -> int:
     """Rows of a per-CPU map's value."""
     return checked(library().libbpf_num_possible_cpus(), "possible CPUs")
