@@ -68,6 +68,7 @@ _WEB_ADDRESS: Final = matching(
     r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?",
     "http:// or https:// addresses without user, query or trailing slash",
 )
+_PLUGIN: Final = matching(r"[A-Za-z_]\w*:[A-Za-z_]\w*", "a name like module:Class")
 _LINK_NAME: Final = matching(r"[^\s/]{1,64}", "a name or glob like eth0 or wan*")
 
 
@@ -127,6 +128,8 @@ class Agent:
     api_host: str = key("", "address of the HTTP API; empty: only the Unix socket")
     api_port: int = key(8080, "port of the HTTP API", between(1, 65535))
     api_token_file: str = key("", "file with the secret for the API", absolute_or_empty)
+    plugins: tuple[str, ...] = key((), "plug-ins that hear of flows", each(_PLUGIN))
+    plugin_dir: str = key("/etc/weir/plugins", "where their files are, root's", absolute)
     log_level: str = key(
         "INFO", "least severe level logged", one_of("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -168,12 +171,8 @@ class Capture:
     snap_length: int = key(256, "bytes of a frame that are looked at", between(64, 9216))
     filter: str = key("", 'count only this, such as "tcp port 443"; empty: everything')
     max_flows: int = key(65536, "flows in the kernel at once", between(64, 4_194_304))
-    closing_entries: int = key(
-        16384, "flows that end in one walk at most", between(64, 1_048_576)
-    )
-    idle_timeout: float = key(
-        120.0, "seconds of silence that end a flow", between(1, 86400)
-    )
+    closing_entries: int = key(16384, "most flows ended by a walk", between(64, 1_048_576))
+    idle_timeout: float = key(120.0, "seconds of silence ending a flow", between(1, 86400))
     active_timeout: float = key(
         1800.0, "seconds after which a long flow starts anew", between(1, 604_800)
     )

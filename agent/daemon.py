@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent import assemble, memory
+from agent import assemble, memory, plugins
 from agent.capture.session import Session
 from agent.config import Config
 from agent.flows.interval import cumulative
@@ -178,6 +178,7 @@ class Daemon:
             await self.step(source, final=True)
             if self.refused or not len(self.pipeline.live):
                 break
+        await asyncio.to_thread(self.pipeline.plugins.leave)
 
     async def step(self, source: DaemonSource, *, final: bool = False) -> None:
         """One tick of the pipeline in a thread, and its outputs to where they go."""
@@ -258,9 +259,11 @@ def start(config: Config, reread: Callable[[], Config]) -> Daemon:
             config.agent.data_dir,
             damaged,
         )
+    heard = plugins.load(config.agent.plugins, Path(config.agent.plugin_dir))
     session = assemble.session(config)
     last = spool.last_sequence(session.pinned.boot)
     pipeline = assemble.pipeline(config, session, last, time.time_ns())
+    pipeline.plugins = heard
     settings = assemble.regulation_in_force(config)
     regulator = Regulator(
         settings,

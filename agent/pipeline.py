@@ -15,6 +15,7 @@ from agent.capture.ring import Ring
 from agent.flows.expiry import Timeouts, ended
 from agent.flows.interval import directions
 from agent.flows.table import Known, merge
+from agent.plugins import Plugins
 from agent.records import FLOW_DELTA, Counters, Ending, Interface, Outputs, Tick
 from agent.sketch.store import Origin, Store
 from wire.batch import Batch
@@ -94,6 +95,7 @@ class Pipeline:
     next_walk_ns: int = 0
     next_batch_ns: int = 0
     walked_ns: int = 0  # unix time of the last walk
+    plugins: Plugins = field(default_factory=Plugins)
     silent: list[str] = field(default_factory=list)
     leaving: dict[int, int] = field(default_factory=dict)  # slot: batch with its last word
 
@@ -146,6 +148,8 @@ class Pipeline:
         merged = merge(self.known, live, closed, tick.unix_offset_ns)
         self.known = merged.known
         self.live = merged.live
+        if self.plugins.all:
+            self.plugins.hear(merged.deltas)
         self.store.feed(
             merged.deltas, self.watch.interfaces(), tick.now_ns + tick.unix_offset_ns
         )
