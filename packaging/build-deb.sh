@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build weir-agent and weir-collector for one Debian release: build-deb.sh 12|13
-# Nothing is compiled for the release: wheels are chosen by its Python, and the BPF object
-# fits any kernel. So both are built on either.
+# Wheels are chosen by the release's Python, which compiles every module in a chroot; the BPF
+# object fits any kernel. So both are built on either.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -82,6 +82,20 @@ install -m 644 bpf/*.[ch] build/bpf/flow.bpf.o "$bpf/"
 console=$source/stage/collector/usr/lib/weir/collector/lib/python$python/site-packages/collector/console
 mkdir -p "$console"
 cp -r collector/console/dist "$console/"
+# Bytecode comes with the packages, so that nothing is compiled, and nothing left behind, on
+# the router. The release's own interpreter makes it: what it writes fits no other.
+packaging/base-system.sh "$release"
+mkdir "$top/root"
+tar --extract --directory "$top/root" --file "build/chroot/$release.tar"
+# shellcheck disable=SC2016  # the shell inside expands its own arguments
+unshare --mount --net sh -euc '
+	mount --bind "$1" "$2/srv"
+	mount -t tmpfs shm "$2/dev/shm"
+	for program in agent collector; do
+		chroot "$2" "$3" -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+			-s "/srv/$program" -p / "/srv/$program"
+	done' - "$source/stage" "$top/root" "/usr/bin/python$python"
+rm -rf "$top/root"
 chmod -R u=rwX,go=rX "$source/stage"
 
 cp -r packaging/debian "$source/debian"

@@ -5,20 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 release=$1
-case $release in
-12) suite=bookworm ;;
-13) suite=trixie ;;
-*) echo "chroot.sh: $release: know Debian 12 and 13" >&2 && exit 2 ;;
-esac
 base=build/chroot/$release.tar
 root=build/chroot/root$release
-mkdir -p build/chroot
-if [[ ! -e $base || $0 -nt $base ]]; then
-	# What the packages depend on is there, so that nothing needs a network below.
-	mmdebstrap --quiet --variant=minbase \
-		--include=python3,libbpf1,libstdc++6,systemd,tzdata,ca-certificates,iproute2 \
-		"$suite" "$base" "${WEIR_DEBIAN_MIRROR:-http://deb.debian.org/debian}"
-fi
+packaging/base-system.sh "$release"
 rm -rf "$root"
 mkdir -p "$root"
 tar --extract --directory "$root" --file "$base"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs in a fresh Debian without a network, as root. The packages are in /root.
+# Runs in a fresh Debian without a network, as root. The packages are in /srv.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
@@ -10,7 +10,7 @@ fail() {
 
 # Every file with its kind, owner and size, without what dpkg and logs keep about packages.
 picture() {
-	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /root -o -path /tmp -o -path /run \
+	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /srv -o -path /tmp -o -path /run \
 		-o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/apt \
 		-o -name '*.pyc' -o -name __pycache__ -o -path '/etc/*-' -o -path /etc/.pwd.lock \) -prune \
 		-o \( ! -type d -printf '%p %M %U:%G %s\n' \) -o -type d -printf '%p %M %U:%G\n' | sort
