@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make the disk of a stock Debian router, without Weir: image.sh 12|13 FOLDER
-# Kept in FOLDER until this file changes: root.img, vmlinuz, initrd.
+# Kept in FOLDER until this file or the unit changes: root.img, vmlinuz, initrd.
 # shellcheck disable=SC2016  # $1 in a hook is the new root
 set -euo pipefail
 
@@ -11,7 +11,8 @@ case $release in
 *) echo "image.sh: $release: know Debian 12 and 13" >&2 && exit 2 ;;
 esac
 stamp=$folder/stamp
-[[ $stamp -nt $0 && -e $folder/root.img ]] && exit 0
+recipe=$(cat "$0" "$(dirname "$0")/acceptance.service" | sha256sum)
+if [[ -e $stamp && $(<"$stamp") == "$recipe" ]]; then exit 0; fi
 
 packages=(
 	systemd systemd-sysv udev dbus kmod procps iproute2 iputils-ping ethtool bpftool
@@ -42,4 +43,4 @@ rm "$folder/root.tar"
 truncate --size 6G "$folder/root.img"
 mke2fs -q -t ext4 -L root -O ^has_journal -d "$folder/root" "$folder/root.img"
 rm -rf "$folder/root"
-touch "$stamp"
+echo "$recipe" >"$stamp"

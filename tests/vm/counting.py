@@ -1,0 +1,98 @@
+"""Every frame is counted and reported, whatever happens to the agent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from balance import Balance, counted_now
+from guest import (
+    AGENT_TOML,
+    STATE,
+    active,
+    edit,
+    fetch,
+    ready,
+    restart,
+    run,
+    say,
+    show,
+    until,
+)
+from router import INTERFACES, send, traffic
+
+
+def agent_reports_to_collector() -> None:
+    secret = run("weir-collector", "token", "add", "--agent", "router").strip()
+    reader = run("weir-collector", "token", "add", "--api", "test").strip()
+    (STATE / "api").write_text(reader)
+    token = Path("/etc/weir/agent.token")
+    token.write_text(secret)
+    shutil.chown(token, "root", "weir-agent")
+    token.chmod(0o640)
+    edit(
+        AGENT_TOML,
+        '# backend_url = ["https://collector.example.net:8080"]',
+        'backend_url = ["http://127.0.0.1:8080"]\nsync_interval = 5.0',
+    )
+    edit(AGENT_TOML, "# token_file", "token_file")
+    run("weir-agent", "check")
+    restart()
+
+
+def everything_is_counted() -> None:
+    with Balance():
+        traffic()
+
+
+def collector_has_it_all() -> None:
+    """What the collector stored equals what the agent says it counted."""
+    token = (STATE / "api").read_text()
+
+    def theirs() -> dict[str, int]:
+        code, text = fetch("/api/conservation?from=-86400", token)
+        assert code == 200, text
+        return {
+            f"{row['interface']} {row['direction']}": row["seen"]["frames"]
+            for row in json.loads(text)["interfaces"]
+            if row["interface"] in INTERFACES
+        }
+
+    try:
+        until(lambda: theirs() == counted_now(), 90, "the collector has what was counted")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {counted_now()} there {theirs()}") from None
+
+
+def killed_and_back() -> None:
+    with Balance():
+        sender = send(3000)
+        for _ in range(2):
+            time.sleep(1)
+            os.kill(int(show("weir-agent", "MainPID")), signal.SIGKILL)
+            until(lambda: not active("weir-agent"), 20, "systemd notices")
+            say("FACT back", f"{ready('weir-agent'):.1f} s")
+        sender.wait()
+        traffic()
+    assert int(show("weir-agent", "NRestarts")) >= 2
+
+
+def watchdog_bites() -> None:
+    restarts = int(show("weir-agent", "NRestarts"))
+    os.kill(int(show("weir-agent", "MainPID")), signal.SIGSTOP)
+    until(lambda: int(show("weir-agent", "NRestarts")) > restarts, 90, "the watchdog bites")
+    ready("weir-agent")
+
+
+CHECKS = (
+    agent_reports_to_collector,
+    everything_is_counted,
+    collector_has_it_all,
+    killed_and_back,
+    collector_has_it_all,
+    watchdog_bites,
+)

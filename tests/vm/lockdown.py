@@ -1,0 +1,37 @@
+"""Kernels that are locked down. Nothing but a restart of the machine undoes that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from balance import Balance
+from guest import run, say
+from loaders import begin_afresh, verified
+from router import traffic
+
+LEVEL = Path("/sys/kernel/security/lockdown")
+
+
+def works_under(level: str) -> None:
+    """Programs are brought in anew, and count; nothing is said to be wrong."""
+    LEVEL.write_text(level)
+    assert f"[{level}]" in LEVEL.read_text()
+    run("weir-agent", "check")
+    begin_afresh()
+    verified(f"libbpf under {level}")
+    with Balance():
+        traffic()
+    report = run("weir-agent", "doctor", check=False)
+    say(report)
+    assert "failed" not in report.lower(), report
+
+
+def works_under_integrity() -> None:
+    works_under("integrity")
+
+
+def works_under_confidentiality() -> None:
+    works_under("confidentiality")
+
+
+CHECKS = (works_under_integrity, works_under_confidentiality)
