@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -72,6 +73,9 @@ class Registry(Protocol):
 
     def list(self) -> list[dict[str, Any]]:
         """Return every agent's row."""
+
+    def forget(self, now_ns: int) -> builtins.list[str]:
+        """Drop agents that were silent for long; return their names."""
 
 
 class Alerts(Protocol):
@@ -245,7 +249,11 @@ class Overview:
             else:
                 self._alerts.close(subject, int(now))
         self._open_alerts = len(self._alerts.list(True, 1000))
-        self._ledger.forget(int(now * NANOSECONDS))
+        now_ns = int(now * NANOSECONDS)
+        for name in self._registry.forget(now_ns):
+            for kind in ("silent", "gaps", "clock"):
+                self._alerts.close(f"agent/{name}/{kind}", int(now))
+        self._ledger.forget(now_ns)
         self._hub.forget(now)
 
     def _conditions(self, now: float) -> list[tuple[str, bool, str, str, str]]:

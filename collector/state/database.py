@@ -112,12 +112,6 @@ class Database:
         """Return the rows of a small SELECT without waiting for writers."""
         return self._watcher.execute(sql).fetchall()
 
-    def backup(self, target: Path) -> None:
-        """Copy the database, consistent, while it is in use."""
-        with self._guarded(), sqlite3.connect(target) as copy:
-            self._connection.backup(copy)
-        copy.close()
-
     def close(self) -> None:
         """Close both connections."""
         with self._guarded():

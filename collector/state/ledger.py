@@ -100,7 +100,8 @@ class Ledger:
             "HAVING max(accepted_ns) < ?", limit,
         )  # fmt: skip
         for agent, boot in old:
-            self._ranges.pop((agent, bytes(boot)), None)
+            with self._lock:
+                self._ranges.pop((agent, bytes(boot)), None)
             self._database.execute(
                 "DELETE FROM batch_ledger WHERE agent = ? AND boot = ?", (agent, boot)
             )

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from collector.records import Sighting
+from collector.records import NANOSECONDS, Sighting
 from collector.state.database import Database
+from collector.state.ledger import FORGET_AFTER_NS
 
 COLUMNS: Final = (
     "agent", "version", "hostname", "boot", "sequence", "first_seen_ns", "last_seen_ns",
@@ -51,7 +52,7 @@ class Registry:
                 self._record_interface(seen, interface)
 
     def _record_interface(self, seen: Sighting, interface: Any) -> None:
-        now = seen.received_ns // 1_000_000_000
+        now = seen.received_ns // NANOSECONDS
         self._database.execute(
             "INSERT INTO network_interfaces "
             "(switch_id, name, ip_address, mac_address, mtu, "
@@ -80,16 +81,18 @@ class Registry:
             row["health"] = json.loads(row["health"])
         return found
 
-    def interfaces(self) -> builtins.list[dict[str, Any]]:
-        """Return the interfaces of every agent."""
-        names = (
-            "id", "switch_id", "name", "ip_address", "mac_address", "mtu",
-            "total_bandwidth", "current_usage", "is_active", "created_at", "updated_at",
-        )  # fmt: skip
-        rows = self._database.query(
-            f"SELECT {', '.join(names)} FROM network_interfaces ORDER BY switch_id, name"
-        )
-        return [dict(zip(names, row, strict=True)) for row in rows]
+    def forget(self, now_ns: int) -> builtins.list[str]:
+        """Drop agents and interfaces silent for long; return the agents' names."""
+        limit_ns = now_ns - FORGET_AFTER_NS
+        with self._database.transaction():
+            self._database.execute(
+                "DELETE FROM network_interfaces WHERE updated_at < ?",
+                (limit_ns // NANOSECONDS,),
+            )
+            rows = self._database.query(
+                "DELETE FROM agents WHERE last_seen_ns < ? RETURNING agent", (limit_ns,)
+            )
+        return [name for (name,) in rows]
 
 
 def skew(seen: Sighting) -> int | None:

@@ -72,6 +72,19 @@ def test_alerts_follow_what_is_so(tmp_path: Path):
     control.close()
 
 
+def test_an_agent_that_is_forgotten_takes_its_alerts_along(tmp_path: Path):
+    control = Control(tmp_path)
+    view = overview(tmp_path, Intake(), control)
+    control.registry.record([seen(NOW, 1)])
+    view.keep_house(NOW + 1000)
+    assert "agent/edge/silent" in {row["subject"] for row in control.alerts.list(True, 9)}
+    view.keep_house(NOW + 91 * 86_400)
+    assert control.registry.list() == []
+    found = {row["subject"] for row in control.alerts.list(True, 9)} - {"disk"}
+    assert found == set()
+    control.close()
+
+
 def test_health_is_what_it_says(tmp_path: Path):
     control, intake = Control(tmp_path), Intake()
     view = overview(tmp_path, intake, control)
