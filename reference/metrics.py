@@ -10,7 +10,7 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.records import Interface
-from agent.reports import UplinkState
+from agent.reports import ClassShare, LaneState, RegulatorState, UplinkState
 from agent.status import metrics as agent_metrics
 from agent.status.snapshot import Snapshot
 from collector.api import metrics as collector_metrics
@@ -39,6 +39,10 @@ own filter). `direction`: `rx` or `tx`. `class`: `unknown`, `voice`, `video`,
 _LINK: Final = Interface(
     "wan", 2, 0, "02:00:00:00:00:01", 1500, 0, (), is_up=True, rx_mode="tcx", tx_mode="tcx"
 )
+_LANE: Final = LaneState(
+    "wan", "egress", 1, "settings", 1, refused={"stale": 1},
+    shares={"voice": ClassShare(1, 1, 1)},
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ def agent() -> list[Row]:
         uplink=UplinkState(
             breakers=(("http://collector", "closed"),), errors_by_kind={"busy": 1}
         ),
+        regulator=RegulatorState(lanes=(_LANE,)),
     )
     return list(_rows(agent_metrics.prometheus(snapshot).decode()))
 

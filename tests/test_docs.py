@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 from collections.abc import Iterator
@@ -244,57 +243,3 @@ def test_every_page_is_in_the_site_once():
     there = {path.name for path in (REPOSITORY / "docs").glob("*.md")} - MADE
     assert len(named) == len(set(named))
     assert sorted(set(named) - MADE) == sorted(there), "mkdocs.yml: nav"
-
-
-def literals(node: ast.AST) -> tuple[str, ...]:
-    """The fixed parts of a text in the source, in order; what is filled in is left out."""
-    if isinstance(node, ast.JoinedStr):
-        parts = [str(v.value) for v in node.values if isinstance(v, ast.Constant)]
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        parts = re.split(r"%[sd]", node.value)
-    else:
-        return ()
-    return tuple(part for part in parts if part)
-
-
-@cache
-def phrases() -> set[tuple[str, ...]]:
-    """Texts that the programs may print, long enough to tell; docstrings are none."""
-    found = set()
-    for program in ("agent", "collector", "lab", "wire"):
-        for path in (REPOSITORY / program).rglob("*.py"):
-            tree = ast.parse(path.read_text("utf-8"))
-            said = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
-            found |= {literals(n) for n in ast.walk(tree) if id(n) not in said}
-    return {parts for parts in found if tells(parts)}
-
-
-def tells(parts: tuple[str, ...]) -> bool:
-    """Whether these words are enough to know a line by."""
-    text = " ".join(parts)
-    words = re.sub(r"weir-\w+|https?:", "", text)
-    return len(re.findall(r"[A-Za-z]{2,}", words)) >= 2 and len(text) >= 8
-
-
-def is_said(line: str, parts: tuple[str, ...]) -> bool:
-    at = 0
-    for part in parts:
-        at = line.find(part, at)
-        if at < 0:
-            return False
-        at += len(part)
-    return True
-
-
-def test_the_errors_of_the_troubleshooting_page_are_errors_of_the_program():
-    shown = [
-        line.strip()
-        for fence in FENCE.finditer(text_of(REPOSITORY / "docs" / "troubleshooting.md"))
-        if fence[2] == "text"
-        for line in fence[3].splitlines()
-        if line.strip()
-    ]
-    assert len(shown) > 20
-    assert not any(is_said("weir-agent: the moon is full: wait", p) for p in phrases())
-    wrong = [line for line in shown if not any(is_said(line, p) for p in phrases())]
-    assert wrong == []
