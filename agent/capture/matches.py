@@ -95,8 +95,9 @@ def _row(match: Match, source: Range, destination: Range) -> np.void:
     row["ends"][0, 1] = _end(match.destination, destination)
     if match.protocol is not None:
         row["protocol"], row["protocol_mask"] = match.protocol, 0xFF
-    for network in filter(None, (match.source, match.destination)):
-        row["family"], row["family_mask"] = network.version, KEY_FAMILY
+    for network in (match.source, match.destination):
+        if network is not None:
+            row["family"], row["family_mask"] = network.version, KEY_FAMILY
     row["class"] = CLASS_KEEP if match.class_number is None else match.class_number
     row["limit"] = match.limit
     found: np.void = row[0]
