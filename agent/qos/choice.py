@@ -62,6 +62,8 @@ def _degraded(shaper: str, leaf: str, abilities: Abilities) -> list[str]:
         lines.append("nothing can be shaped: load the module sch_htb or sch_cake")
     if shaper == "cake":
         lines.append("no htb: rules give marks only: load the module sch_htb")
+    if shaper == "htb" and leaf == "fq_codel":
+        lines.append("fq_codel is fair among flows, not hosts: load the module sch_cake")
     if shaper == "htb" and leaf == "sfq":
         lines.append("sfq is fair but queues longer: load the module sch_fq_codel")
     if shaper == "htb" and leaf in ("bfifo", "pfifo"):

@@ -17,7 +17,16 @@ import numpy as np
 from agent.qos import queues
 from agent.qos.allocate import water_fill, whole
 from agent.qos.policy import FLOOR_SHARE, Policy
-from agent.qos.tree import RATE_STEP_BPS, ROOT, TICK_NS, Class, Item, Qdisc, leaf_handle
+from agent.qos.tree import (
+    INGRESS_MAJOR,
+    RATE_STEP_BPS,
+    ROOT,
+    TICK_NS,
+    Class,
+    Item,
+    Qdisc,
+    leaf_handle,
+)
 
 # Minor numbers: 1 and 2 are the branches, a leaf is the branch's base plus the class.
 ACTIVE, BASELINE = 0x1, 0x2
@@ -70,7 +79,13 @@ def tree(
         items += [_on(layer, one) for one in classes]
         for one in classes[1:]:
             policy = way.policies[one.handle & 0xF]
-            numbers = queues.leaf_options(leaf, policy.min_bps, way.link_bps, frame)
+            numbers = queues.leaf_options(
+                leaf,
+                policy.min_bps,
+                way.link_bps,
+                frame,
+                is_ingress=way.major == INGRESS_MAJOR,
+            )
             items.append(
                 Qdisc(way.device, one.handle, leaf_handle(one.handle), leaf, numbers)
             )

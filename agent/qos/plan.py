@@ -150,8 +150,10 @@ def _notes(shaper: str, abilities: Abilities) -> tuple[str, ...]:
     kind = queues.leaf_kind(abilities.qdiscs)
     if shaper == "cake":
         return ("cake: rules give marks only, guarantees and ceilings need htb",)
-    if kind in ("fq_codel", "cake"):
+    if kind == "cake":
         return ()
+    if kind == "fq_codel":
+        return ("no cake in the kernel: fq_codel is fair among flows, not among hosts",)
     if kind == "sfq":
         return ("no fq_codel or cake in the kernel: sfq shares fairly but queues longer",)
     return (
@@ -193,7 +195,7 @@ def _cake(way: Direction, target: Target) -> Qdisc:
     options = queues.cake_options(
         rate,
         queues.CAKE_DIFFSERV4,
-        queues.CAKE_DUAL_DESTINATION if is_ingress else queues.CAKE_DUAL_SOURCE,
+        queues.flow_mode(is_ingress=is_ingress),
         is_ingress=is_ingress,
         is_ack_filtered=not is_ingress and target.ingress_bps >= 10 * way.link_bps,
         overhead_bytes=target.layer.overhead_bytes,

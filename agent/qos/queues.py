@@ -7,8 +7,9 @@ from typing import Final
 
 from agent.qos.tree import Options
 
-# Best first. The two fifos keep a bound on delay but no fairness among flows.
-LEAF_KINDS: Final = ("fq_codel", "cake", "sfq", "bfifo", "pfifo")
+# Best first. cake is fair among hosts, and cuts what was merged on other devices; fq_codel
+# among flows only. The two fifos keep a bound on delay, but nothing apart.
+LEAF_KINDS: Final = ("cake", "fq_codel", "sfq", "bfifo", "pfifo")
 # A full fifo may delay for so long at the rate of the link.
 FIFO_DELAY_S: Final = 0.06
 # The kernel keeps codel's times in units of 1.024 us: multiples of 128 us survive exactly.
@@ -23,7 +24,6 @@ CAKE_DIFFSERV4: Final = 1
 CAKE_BEST_EFFORT: Final = 2
 CAKE_DUAL_SOURCE: Final = 5
 CAKE_DUAL_DESTINATION: Final = 6
-CAKE_TRIPLE: Final = 7
 
 
 def leaf_kind(available: Iterable[str]) -> str | None:
@@ -32,18 +32,25 @@ def leaf_kind(available: Iterable[str]) -> str | None:
     return next((kind for kind in LEAF_KINDS if kind in known), None)
 
 
-def leaf_options(kind: str, rate_bps: int, link_bps: int, frame_bytes: int) -> Options:
+def leaf_options(
+    kind: str, rate_bps: int, link_bps: int, frame_bytes: int, *, is_ingress: bool = False
+) -> Options:
     """Return the numbers for a queue. rate_bps: what the class is guaranteed."""
     if kind == "fq_codel":
         return _fq_codel(rate_bps, frame_bytes)
     if kind == "cake":
-        return cake_options(0, CAKE_BEST_EFFORT, CAKE_TRIPLE)
+        return cake_options(0, CAKE_BEST_EFFORT, flow_mode(is_ingress=is_ingress))
     if kind == "sfq":
         return (("limit", 127), ("perturb_s", 10), ("quantum_bytes", frame_bytes))
     limit = fifo_bytes(link_bps, frame_bytes)
     if kind == "bfifo":
         return (("limit", limit),)
     return (("limit", max(limit // frame_bytes, 8)),)
+
+
+def flow_mode(*, is_ingress: bool) -> int:
+    """Return how cake shares: alike among the hosts on the near side of the link."""
+    return CAKE_DUAL_DESTINATION if is_ingress else CAKE_DUAL_SOURCE
 
 
 def fifo_bytes(link_bps: int, frame_bytes: int) -> int:

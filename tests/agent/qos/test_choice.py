@@ -11,8 +11,9 @@ ALL = ("htb", "fq_codel", "cake", "sfq", "bfifo", "pfifo")
 @pytest.mark.parametrize(
     ("kinds", "has_ifb", "shaper", "leaf", "degraded"),
     [
-        (ALL, True, "htb", "fq_codel", []),
-        (ALL, False, "htb", "fq_codel", ["what arrives cannot be shaped"]),
+        (ALL, True, "htb", "cake", []),
+        (ALL, False, "htb", "cake", ["what arrives cannot be shaped"]),
+        (("htb", "fq_codel", "sfq"), True, "htb", "fq_codel", ["fq_codel is fair among"]),
         (("htb", "cake", "bfifo"), True, "htb", "cake", []),
         (("htb", "sfq", "pfifo"), True, "htb", "sfq", ["sfq is fair but queues longer"]),
         (
@@ -41,8 +42,8 @@ def test_for_people_and_for_programs():
     found = choose(Abilities(frozenset({"htb", "bfifo", "pfifo"})))
     assert found.lines() == [
         "htb       yes",
-        "fq_codel  no",
         "cake      no",
+        "fq_codel  no",
         "sfq       no",
         "bfifo     yes",
         "pfifo     yes",

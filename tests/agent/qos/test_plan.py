@@ -92,7 +92,8 @@ def test_nothing_wanted_leaves_the_device_as_found():
 @pytest.mark.parametrize(
     ("shaper", "abilities", "kinds"),
     [
-        ("auto", FULL, {"htb", "fq_codel"}),
+        ("auto", FULL, {"htb", "cake"}),
+        ("auto", Abilities(FULL.qdiscs - {"cake"}), {"htb", "fq_codel"}),
         ("auto", POOR, {"htb", "bfifo"}),
         ("auto", Abilities(frozenset({"cake"})), {"cake"}),
         ("cake", FULL, {"cake"}),
@@ -109,6 +110,7 @@ def test_the_shaper_follows_the_kernel(shaper, abilities, kinds):
     ("shaper", "abilities", "note"),
     [
         ("auto", FULL, ""),
+        ("auto", Abilities(FULL.qdiscs - {"cake"}), "fair among flows, not among hosts"),
         ("auto", POOR, "no fq_codel, cake or sfq in the kernel: bfifo bounds the delay"),
         (
             "auto",

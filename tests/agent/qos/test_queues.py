@@ -16,8 +16,8 @@ FRAME = 1514
 @pytest.mark.parametrize(
     ("available", "kind"),
     [
-        (LEAF_KINDS, "fq_codel"),
-        (("pfifo", "sfq", "cake"), "cake"),
+        (LEAF_KINDS, "cake"),
+        (("pfifo", "sfq", "fq_codel"), "fq_codel"),
         (("pfifo", "bfifo", "sfq"), "sfq"),
         (("pfifo", "bfifo"), "bfifo"),
         (("htb", "pfifo"), "pfifo"),
@@ -56,6 +56,15 @@ def test_a_slow_class_gets_a_longer_target():
 )
 def test_a_fifo_is_bounded_in_time(kind, link_bps, limit):
     assert dict(leaf_options(kind, 10**6, link_bps, FRAME)) == {"limit": limit}
+
+
+@pytest.mark.parametrize(("is_ingress", "mode"), [(False, 5), (True, 6)])
+def test_a_leaf_of_cake_is_fair_among_the_hosts_of_the_near_side(is_ingress, mode):
+    options = leaf_options("cake", 10**6, 2 * 10**7, FRAME, is_ingress=is_ingress)
+    told = dict(options)
+    assert told["flow_mode"] == mode
+    assert told["bandwidth_bps"] == 0  # HTB above it shapes
+    assert told["split_gso"] == 1
 
 
 def test_every_cake_option_is_sent():
