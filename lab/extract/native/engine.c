@@ -10,6 +10,8 @@
 #include "batch.h"
 #include "cic.h"
 
+_Static_assert(WEIR_BATCH + WEIR_HELD <= WEIR_UNRELEASED, "room for a batch of flows");
+
 static void weir_engine_finish(struct weir_engine *engine)
 {
 	int own = engine->settings.mode == WEIR_MODE_WEIR;

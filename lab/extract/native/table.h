@@ -8,8 +8,8 @@
 
 #include "arena.h"
 
-#define WEIR_CHUNK	64    /* flows a chunk */
-#define WEIR_UNRELEASED 65536 /* flows that ended in this batch, at most */
+#define WEIR_CHUNK	64   /* flows a chunk */
+#define WEIR_UNRELEASED 8192 /* more than the flows that a batch can begin */
 
 struct weir_seen {
 	__u64 last_ns;
