@@ -8,12 +8,11 @@ counted.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from bisect import bisect_left, insort
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
-
-import numpy as np
 
 # Bins of errors that the quantiles of an estimate come from.
 WINDOW: Final = 500
@@ -47,6 +46,31 @@ class Demand(Protocol):
         """Return the demand of the next interval, for the classes that are known."""
 
 
+class Errors:
+    """The last errors of one estimate, in order, so that a quantile costs nothing."""
+
+    def __init__(self) -> None:
+        self._came: deque[float] = deque()
+        self._sorted: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def add(self, error: float) -> None:
+        """Take one more; the oldest of WINDOW goes."""
+        if len(self._came) == WINDOW:
+            del self._sorted[bisect_left(self._sorted, self._came.popleft())]
+        self._came.append(error)
+        insort(self._sorted, error)
+
+    def quantile(self, share: float) -> float:
+        """Return the error that a share of them does not exceed, between neighbours."""
+        place = share * (len(self._sorted) - 1)
+        low = int(place)
+        high = min(low + 1, len(self._sorted) - 1)
+        return self._sorted[low] + (self._sorted[high] - self._sorted[low]) * (place - low)
+
+
 class Smoothed:
     """An exponential mean (persistence at smoothing 1) with quantiles of its errors."""
 
@@ -54,7 +78,7 @@ class Smoothed:
         self._smoothing = smoothing
         self._lifetime_s = lifetime_s
         self._level: dict[str, float] = {}
-        self._errors: dict[str, list[float]] = {}
+        self._errors: dict[str, Errors] = {}
 
     def observe(
         self, now: float, served_bps: Mapping[str, float], limited: set[str]
@@ -68,9 +92,7 @@ class Smoothed:
                 self._level[name] = wanted
                 continue
             if name not in limited or wanted > before:
-                errors = self._errors.setdefault(name, [])
-                errors.append(wanted - before)
-                del errors[:-WINDOW]
+                self._errors.setdefault(name, Errors()).add(wanted - before)
             self._level[name] = before + self._smoothing * (wanted - before)
 
     def predict(self, now: float) -> Mapping[str, Quantiles]:
@@ -83,11 +105,11 @@ class Smoothed:
         self._errors.pop(name, None)
 
     def _of(self, name: str, level: float, now: float) -> Quantiles:
-        errors = self._errors.get(name, [])
+        errors = self._errors.get(name, Errors())
         if len(errors) < LEAST_ERRORS:
             spread = (0.0, level)  # nothing is known: it may double
         else:
-            spread = tuple(np.quantile(errors, (LIKELY, HIGH)).tolist())
+            spread = (errors.quantile(LIKELY), errors.quantile(HIGH))
         likely = max(level + spread[0], 0.0)
         return Quantiles(likely, max(level + spread[1], likely), now + self._lifetime_s)
 

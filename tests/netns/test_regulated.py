@@ -154,6 +154,7 @@ def test_excess_voice_is_demoted_not_dropped(agent):
             while sent < passed * 12e6 / 8 / 1042:
                 sent += one.sendto(payload, ("10.9.0.2", 9)) // len(payload)
             time.sleep(0.002)
+        seconds = time.monotonic() - begin
     time.sleep(0.5)
     after = agent.trees()["left0"]["egress"]
     grown = {

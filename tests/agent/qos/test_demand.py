@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
-from agent.qos.demand import WINDOW, Quantiles, Smoothed, accepted
+from agent.qos.demand import WINDOW, Errors, Quantiles, Smoothed, accepted
 
 NAN, INF = float("nan"), float("inf")
 
@@ -70,3 +71,13 @@ def test_advice_that_cannot_be_is_refused_and_counted(likely, high, expires, rea
     kept = accepted({"web": one}, 100.0, 10.0, refused)
     assert kept == ({} if reason else {"web": one})
     assert dict(refused) == ({reason: 1} if reason else {})
+
+
+@given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=3 * WINDOW), st.floats(0, 1))
+def test_quantiles_of_the_last_errors_are_numpys(found, share):
+    errors = Errors()
+    for one in found:
+        errors.add(one)
+    assert len(errors) == min(len(found), WINDOW)
+    expected = float(np.quantile(found[-WINDOW:], share))
+    assert errors.quantile(share) == pytest.approx(expected, rel=1e-9, abs=1e-3)
