@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import re
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ PROGRAMS: Final = (
 
 _LOG_BYTES: Final = 64 * 1024
 """What is kept of a refusal's log; the verifier's own reason stands at its end."""
+
+_ROOM_BYTES: Final = 32 << 20
+"""Of one message: libbpf's largest log, as one text. Unused pages cost nothing."""
 
 _ACCOUNTS: Final = re.compile(r"verification time|stack depth")
 
@@ -50,15 +54,18 @@ class _Log:
 
     def __init__(self) -> None:
         self._text = bytearray()
-        self._buffer = ctypes.create_string_buffer(_LOG_BYTES)
+        self._room = mmap.mmap(-1, _ROOM_BYTES)
         self._libc = ctypes.CDLL(None)
         self._callback = _PRINT(self._print)
 
     def _print(self, level: int, pattern: bytes, arguments: int) -> int:
         if level > 1:
             return 0
-        self._libc.vsnprintf(self._buffer, _LOG_BYTES, pattern, ctypes.c_void_p(arguments))
-        self._text += self._buffer.value
+        start = ctypes.byref(ctypes.c_char.from_buffer(self._room))
+        size = ctypes.c_size_t(_ROOM_BYTES)
+        length = self._libc.vsnprintf(start, size, pattern, ctypes.c_void_p(arguments))
+        end = min(length, _ROOM_BYTES - 1)
+        self._text += self._room[max(0, end - _LOG_BYTES) : end]
         del self._text[:-_LOG_BYTES]
         return 0
 

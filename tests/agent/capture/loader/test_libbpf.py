@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,28 @@ def test_a_map_of_another_shape_is_refused():
     with pytest.raises(OSError, match="flows|refused"):
         libbpf.load(OBJECT, {}, {"flows": first.maps["epoch"]})
     close(first)
+
+
+LONG = """
+#define STEP (void)*(volatile unsigned int *)context;
+#define TEN(x) x x x x x x x x x x
+__attribute__((section("tc"), used)) int long_one(void *context)
+{
+	TEN(TEN(TEN(STEP STEP STEP)))
+	return *(volatile unsigned int *)(context + 4096);
+}
+char licence[] __attribute__((section("license"), used)) = "GPL";
+"""
+
+
+@pytest.mark.root
+def test_the_reason_is_found_at_the_end_of_a_long_log(tmp_path: Path):
+    source, built = tmp_path / "long.c", tmp_path / "long.o"
+    source.write_text(LONG)
+    command = ["clang-14", "-O1", "-g", "-target", "bpf", "-c", source, "-o", built]
+    subprocess.run(command, check=True)
+    with pytest.raises(
+        Refused, match=r"refused long.o: invalid bpf_context access"
+    ) as failure:
+        libbpf.load(built, {}, {})
+    assert len(failure.value.log) == 64 * 1024
