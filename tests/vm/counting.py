@@ -40,7 +40,6 @@ def agent_reports_to_collector() -> None:
         'backend_url = ["http://127.0.0.1:8080"]\nsync_interval = 5.0',
     )
     edit(AGENT_TOML, "# token_file", "token_file")
-    run("weir-agent", "check")
     restart()
 
 

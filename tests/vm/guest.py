@@ -139,6 +139,15 @@ def status() -> dict:
     return ask("/status")
 
 
+def doctor() -> dict[str, list[str]]:
+    """What `weir-agent doctor` finds, by level."""
+    found: dict[str, list[str]] = {"ok": [], "degraded": [], "failed": []}
+    for row in json.loads(run("weir-agent", "doctor", "--json", check=False))["findings"]:
+        found[row["level"]].append(f"{row['subject']}: {row['text']}; {row['remedy']}")
+    say("FACT doctor", json.dumps(found))
+    return found
+
+
 def fetch(path: str, token: str = "") -> tuple[int, str]:
     """Status and text of a page of the collector."""
     request = urllib.request.Request(API + path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from guest import (
     STATE,
+    doctor,
     fetch,
     install,
     ready,
@@ -71,10 +72,7 @@ def process(unit: str) -> dict[str, str]:
 
 
 def doctor_finds_no_failure() -> None:
-    say(run("weir-agent", "doctor", check=False))
-    answer = json.loads(run("weir-agent", "doctor", "--json", check=False))
-    failed = [row for row in answer["findings"] if row["level"] == "failed"]
-    assert not failed, failed
+    assert not doctor()["failed"]
 
 
 def console_answers() -> None:

@@ -9,7 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from balance import Balance
-from guest import AGENT_TOML, PINS, edit, ready, restart, run, say, show, start_seconds
+from guest import (
+    AGENT_TOML,
+    PINS,
+    doctor,
+    edit,
+    ready,
+    restart,
+    run,
+    say,
+    show,
+    start_seconds,
+)
 from router import traffic
 
 SOURCE = Path("/usr/lib/weir/agent/bpf/flow.bpf.c")
@@ -60,8 +71,7 @@ def no_kernel_types_no_difference() -> None:
         verified("libbpf without BTF")
         with Balance():
             traffic()
-        report = run("weir-agent", "doctor", check=False)
-        assert "failed" not in report.lower(), report
+        assert not doctor()["failed"]
 
 
 def compiled_on_the_box() -> None:
@@ -89,8 +99,9 @@ def no_bpf_file_system() -> None:
         run("systemctl", "start", "weir-agent", check=False)
         said = run("journalctl", "-u", "weir-agent", "-n", "20", "--no-pager")
         assert "not on a BPF file system; run: mount -t bpf bpf /sys/fs/bpf" in said, said
-        report = run("weir-agent", "doctor", check=False)
-        assert "mount -t bpf bpf /sys/fs/bpf" in report, report
+        (finding,) = doctor()["failed"]
+        assert "on no bpf file system" in finding, finding
+        assert finding.endswith("mount -t bpf bpf /sys/fs/bpf"), finding
     finally:
         run("systemctl", "stop", "weir-agent", check=False)
         run("mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf")

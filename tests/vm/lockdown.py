@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from balance import Balance
-from guest import run, say
+from guest import doctor
 from loaders import begin_afresh, verified
 from router import traffic
 
@@ -16,14 +16,11 @@ def works_under(level: str) -> None:
     """Programs are brought in anew, and count; nothing is said to be wrong."""
     LEVEL.write_text(level)
     assert f"[{level}]" in LEVEL.read_text()
-    run("weir-agent", "check")
     begin_afresh()
     verified(f"libbpf under {level}")
     with Balance():
         traffic()
-    report = run("weir-agent", "doctor", check=False)
-    say(report)
-    assert "failed" not in report.lower(), report
+    assert not doctor()["failed"]
 
 
 def works_under_integrity() -> None:
