@@ -93,9 +93,27 @@ def _heading(now: Answer) -> Text:
         f" ({size(spool['bytes'])})  dropped {spool['dropped_batches']}",
         style="default",
     )
+    for device, ways in now["qos"]["devices"].items():
+        for way, lane in ways.items():
+            line.append(f"\n{device} {way}  {_shaped(lane)}", style="default")
     for problem in now["problems"]:
         line.append(f"\n! {problem}", style="yellow")
     return line
+
+
+def _shaped(lane: Answer) -> str:
+    """Return how a direction is shaped, in a line."""
+    if not lane["link_mbps"]:
+        return "its capacity is being measured"
+    link, rate = lane["link_mbps"] * 1e6, lane["rate_mbps"] * 1e6
+    if not lane["obeyed_until"]:
+        return f"not shaped; {bits(link)} by {lane['capacity_source']}"
+    held = ", ".join(
+        f"{name} at {bits(lane['classes'][name]['ceiling_mbps'] * 1e6)}"
+        for name in lane["throttled"]
+    )
+    now = f"shaped to {bits(rate)}" + ("" if rate == link else f" of {bits(link)}")
+    return now + (f"; held back: {held}" if held else "")
 
 
 def _interfaces(view: View) -> Table:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
+from agent.reports import ClassShare, LaneState, RegulatorState
 from agent.status import flows as flow_rows
 from agent.status.api import status_of
 from agent.status.top import bits, first, following, render, size
@@ -108,6 +110,23 @@ def test_what_a_flow_is_allocated_is_shown_where_it_is_shaped():
     status, flows = copy.deepcopy(STATUS), copy.deepcopy(FLOWS)
     flows["flows"][0] |= {"allocated_bandwidth_mbps": 4.5, "destination_ip": "192.0.2.99"}
     assert "voice 4.5 Mbit/s 0 bit/s" in line(first(status, flows), "192.0.2.99")
+
+
+def test_how_each_direction_is_shaped_is_a_line():
+    held = ClassShare(1_000_000, 3_000_000, 18_000_000)
+    lane = LaneState("wan0", "egress", 20_000_000, "device", 17_000_000)
+    lanes = (
+        dataclasses.replace(lane, expires=5.0, shares={"background": held}),
+        dataclasses.replace(lane, way="ingress", rate_bps=20_000_000),
+        LaneState("lte0", "egress", 0, "measured", 0),
+    )
+    state = RegulatorState("shape", lanes)
+    screen = text(first(status_of(dataclasses.replace(SNAPSHOT, regulator=state)), FLOWS))
+    assert (
+        "wan0 egress  shaped to 17 Mbit/s of 20 Mbit/s; held back: background at 3 Mbit/s\n"
+        "wan0 ingress  not shaped; 20 Mbit/s by device\n"
+        "lte0 egress  its capacity is being measured\n"
+    ) in "\n".join(one.rstrip() for one in screen.splitlines())
 
 
 def test_problems_are_shown_and_nothing_watched_is_a_screen():
