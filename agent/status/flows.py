@@ -80,7 +80,7 @@ def select(snapshot: Snapshot, query: Query) -> tuple[int, list[dict[str, Any]]]
     rows = rows[np.argsort(order, kind="stable")[::-1]]
     names = {item.slot: item.name for item in snapshot.interfaces}
     shares = shares_of(snapshot.regulator)
-    told = [_row(flow, names, snapshot.flows_offset_ns) for flow in flows[rows]]
+    told = [_row(flow, names) for flow in flows[rows]]
     for row in told:
         share = shares.get((row["interface"], row["traffic_type"]))
         row["allocated_bandwidth_mbps"] = share.rate_bps / 1e6 if share else None
@@ -153,7 +153,7 @@ def _network(text: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     )
 
 
-def _row(flow: np.void, names: Mapping[int, str], offset_ns: int) -> dict[str, Any]:
+def _row(flow: np.void, names: Mapping[int, str]) -> dict[str, Any]:
     packets, octets = flow["total_packets"].tolist(), flow["total_bytes"].tolist()
     return {
         "id": f"{int(flow['id']):016x}",
@@ -172,8 +172,8 @@ def _row(flow: np.void, names: Mapping[int, str], offset_ns: int) -> dict[str, A
         "bytes": {"forward": octets[0], "backward": octets[1]},
         "retransmits": int(flow["retransmits"].sum()),
         "rtt_ms": int(flow["rtt_ns"]) / 1e6 or None,
-        "start_time": (int(flow["first_ns"]) + offset_ns) / 1e9,
-        "last_seen": (int(flow["last_ns"]) + offset_ns) / 1e9,
+        "start_time": int(flow["first_ns"]) / 1e9,
+        "last_seen": int(flow["last_ns"]) / 1e9,
     }
 
 

@@ -35,8 +35,9 @@ class Snapshot:
     counters: Counters = field(default_factory=Counters.none)
     # The interfaces' own counters by name: uint64 (hooks, units).
     kernel: Mapping[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
-    flows: Array = field(default_factory=lambda: np.zeros(0, FLOW_DELTA))  # the last walk's
-    flows_offset_ns: int = 0  # to be added to the times in flows to make them unix times
+    flows: Array = field(
+        default_factory=lambda: np.zeros(0, FLOW_DELTA)
+    )  # the last walk's, unix times
     walked_ns: int = 0  # unix time of that walk
     flows_max: int = 0
     flows_processed: int = 0  # flows that began since the agent started

@@ -13,6 +13,7 @@ from agent.status.snapshot import Snapshot
 
 SECOND_NS = 10**9
 NOW_NS = 1_700_000_000 * SECOND_NS
+BEGUN_NS = NOW_NS - 40 * SECOND_NS
 
 
 def interface(name: str, slot: int, **more) -> Interface:
@@ -51,7 +52,10 @@ def flows(*rows: dict) -> np.ndarray:
     for n, row in enumerate(rows):
         table["id"][n] = n + 1
         table["protocol"][n], table["family"][n] = 6, 4
-        table["first_ns"][n], table["last_ns"][n] = 5 * SECOND_NS, 9 * SECOND_NS
+        table["first_ns"][n], table["last_ns"][n] = (
+            BEGUN_NS + 5 * SECOND_NS,
+            BEGUN_NS + 9 * SECOND_NS,
+        )
         for name, value in row.items():
             table[name][n] = packed(value) if name in ("source", "destination") else value
     return table
@@ -67,11 +71,12 @@ FLOWS = flows(
         "source": "2001:db8::5", "destination": "2001:db8::1", "source_port": 5004,
         "destination_port": 5004, "protocol": 17, "family": 6, "class": 1, "slot": 3,
         "dscp": 46, "vlan": 12, "total_packets": (300, 0), "total_bytes": (60_000, 0),
-        "first_ns": 1 * SECOND_NS,
+        "first_ns": BEGUN_NS + 1 * SECOND_NS,
     },
     {
         "source": "10.0.0.6", "destination": "10.0.0.5", "protocol": 1, "slot": 3,
-        "total_packets": (1, 1), "total_bytes": (84, 84), "last_ns": 30 * SECOND_NS,
+        "total_packets": (1, 1), "total_bytes": (84, 84),
+        "last_ns": BEGUN_NS + 30 * SECOND_NS,
     },
 )  # fmt: skip
 
@@ -88,7 +93,6 @@ SNAPSHOT = Snapshot(
         "lan0": np.array([[7, 8, 9], [10, 11, 12]], np.uint64),
     },
     flows=FLOWS,
-    flows_offset_ns=NOW_NS - 40 * SECOND_NS,
     walked_ns=NOW_NS - 3 * SECOND_NS,
     flows_max=65536,
     flows_processed=12_345,
