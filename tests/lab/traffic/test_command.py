@@ -56,7 +56,7 @@ def test_each_class_moves_bytes_both_ways_and_no_other_does(wanted: str) -> None
         report = drive("--seconds=1.2", f"--classes={wanted}", "--rate=4M")
     for name, count in report["classes"].items():
         moved = count["sent_bytes"] + count["received_bytes"]
-        assert (moved > 1000) == (name == wanted), name
+        assert moved > 100 if name == wanted else moved == 0, name
         assert count["errors"] == 0
 
 
