@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +33,8 @@ COMMANDS: Final = (
 def main(words: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     words = sys.argv[1:] if words is None else words
+    # Nothing here multiplies matrices: a thread for each core is memory and time for none.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         options = parse(words)
         return int(options.main(options))
@@ -46,17 +51,31 @@ def main(words: list[str] | None = None) -> int:
 
 def parse(words: list[str]) -> argparse.Namespace:
     """Parse the command line, importing the one command's module only, for speed."""
-    parser = argparse.ArgumentParser(prog="weir-lab", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
+    return parser(lambda command: words[:1] == [command.name]).parse_args(words)
+
+
+def parser(whole: Callable[[Command], bool] = lambda _: True) -> argparse.ArgumentParser:
+    """Build the parser; whole tells of which commands the arguments are wanted."""
+    top_level = argparse.ArgumentParser(prog="weir-lab", description=__doc__)
+    commands = top_level.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in installed():
         child = commands.add_parser(
             command.name, help=command.help, description=command.help
         )
-        if words[:1] == [command.name]:
+        if whole(command):
             module = importlib.import_module(command.module)
             module.arguments(child)
             child.set_defaults(main=module.main)
-    return parser.parse_args(words)
+    return top_level
+
+
+def installed() -> list[Command]:
+    """Return the commands that are here: the package leaves out what needs the agent."""
+    return [
+        command
+        for command in COMMANDS
+        if importlib.util.find_spec(command.module.rpartition(".")[0]) is not None
+    ]
 
 
 def reason(error: Exception) -> str:
