@@ -21,7 +21,7 @@ MEMORY_BYTES: Final = 4 << 20
 
 # From the kernel's pkt_sched.h and sch_cake.c.
 CAKE_DIFFSERV4: Final = 1
-CAKE_BEST_EFFORT: Final = 2
+CAKE_BEST_EFFORT: Final = 3
 CAKE_DUAL_SOURCE: Final = 5
 CAKE_DUAL_DESTINATION: Final = 6
 

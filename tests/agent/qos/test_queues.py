@@ -63,6 +63,7 @@ def test_a_leaf_of_cake_is_fair_among_the_hosts_of_the_near_side(is_ingress, mod
     options = leaf_options("cake", 10**6, 2 * 10**7, FRAME, is_ingress=is_ingress)
     told = dict(options)
     assert told["flow_mode"] == mode
+    assert told["diffserv"] == 3  # none of its own: the classes are HTB's
     assert told["bandwidth_bps"] == 0  # HTB above it shapes
     assert told["split_gso"] == 1
 
