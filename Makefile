@@ -107,8 +107,9 @@ $(BUILD)/deb/%.stamp: $(DEB_SOURCES) | setup
 	lintian --allow-root --fail-on error,warning dist/weir-*+deb$*_*.deb
 	@touch $@
 
-test-vm: deb ## the packages on stock Debian 12 and 13: in a chroot, and as routers under qemu
+test-vm: deb ## the packages on stock Debian 12 and 13: in a chroot, in containers, and as routers under qemu
 	$(foreach release,$(RELEASES),tests/packaging/chroot.sh $(release) && ) true
+	tests/packaging/container.sh
 	$(foreach release,$(RELEASES),tests/vm/run.sh $(release) && ) true
 
 clean: ## remove what was built
