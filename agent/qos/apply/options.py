@@ -22,6 +22,8 @@ _FQ_CODEL: Final = {
     "target_us": 1, "limit": 2, "interval_us": 3, "ecn": 4, "flows": 5,
     "quantum_bytes": 6, "memory_bytes": 9,
 }  # fmt: skip
+# Target, interval, threshold of marking.
+_CODEL_TIMES: Final = {"fq_codel": (1, 3, 7), "codel": (1, 3, 5)}
 _CAKE: Final = {
     "bandwidth_bps": 2, "diffserv": 3, "atm": 4, "flow_mode": 5, "overhead_bytes": 6,
     "rtt_us": 7, "autorate": 9, "nat": 11, "wash": 13, "mpu_bytes": 14, "ingress": 15,
@@ -56,7 +58,7 @@ def _walk(data: bytes) -> Iterator[tuple[int, bytes]]:
 def encode_qdisc(qdisc: Qdisc, *, is_change: bool) -> bytes:
     """Return a qdisc's TCA_OPTIONS. Raises Unreadable for a kind that Weir never makes."""
     if qdisc.raw or not qdisc.options:
-        return bytes.fromhex(qdisc.raw)
+        return _given_back(qdisc.kind, bytes.fromhex(qdisc.raw))
     values = dict(qdisc.options)
     if qdisc.kind in ("pfifo", "bfifo"):
         return struct.pack("=I", values["limit"])
@@ -75,6 +77,25 @@ def encode_qdisc(qdisc: Qdisc, *, is_change: bool) -> bytes:
     if qdisc.kind == "cake":
         return _encode(_CAKE, values)
     raise Unreadable(f"qdisc kind {qdisc.kind} is not one that Weir makes")
+
+
+def _given_back(kind: str, data: bytes) -> bytes:
+    """Return a stranger's options so that the kernel will show them as it did.
+
+    Codel's times are kept in units of 1.024 us and shown in us, both rounded down: what was
+    shown would come back as the unit below; a microsecond more is the same unit.
+    """
+    times = _CODEL_TIMES.get(kind, ())
+    if not times:
+        return data
+    return b"".join(
+        attribute(number, _later(value) if number in times and len(value) == 4 else value)
+        for number, value in _walk(data)
+    )
+
+
+def _later(value: bytes) -> bytes:
+    return struct.pack("=I", min(struct.unpack("=I", value)[0] + 1, _MAX_U32))
 
 
 def decode_qdisc(kind: str, data: bytes) -> Options:

@@ -96,6 +96,27 @@ def test_a_strangers_options_pass_untouched():
     assert encode_qdisc(Qdisc("wan", ROOT, 0, "clsact"), is_change=False) == b""
 
 
+def shown(us: int) -> int:
+    """A time of codel as the kernel keeps it, in units of 1.024 us, and shows it."""
+    return ((us * 1000 >> 10) << 10) // 1000
+
+
+@given(st.integers(1, 2_000_000), st.sampled_from([("fq_codel", 3, 7), ("codel", 3, 5)]))
+def test_a_strangers_times_come_back_as_they_were_shown(us, kind_and_times):
+    kind, *later = kind_and_times
+    raw = b"".join(
+        attribute(number, struct.pack("=I", shown(us))) for number in (1, 2, *later)
+    )
+    given_back = encode_qdisc(
+        Qdisc("wan", ROOT, 1 << 16, kind, raw=raw.hex()), is_change=False
+    )
+    found = {
+        n: struct.unpack("=I", value)[0] for n, value in attributes(given_back).items()
+    }
+    assert {shown(found[number]) for number in (1, *later)} == {shown(us)}
+    assert found[2] == shown(us), "not a time"
+
+
 def test_attributes_are_padded():
     assert attribute(3, b"abcde") == struct.pack("=HH", 9, 3) + b"abcde\0\0\0"
     assert attributes(attribute(3, b"abcde") + attribute(4, b"")) == {3: b"abcde", 4: b""}
