@@ -28,8 +28,8 @@ LARGEST_STEP, LEAST_STEP = 0.25, 0.05
 COOL_DOWN_S: Final = 5.0
 # A class that queues or drops wanted more than it got.
 LIMITED_BACKLOG_S: Final = 0.005
-# The deadline that is renewed with every decision; after it, packets take the baseline. Less
-# than the five seconds that are promised, and three decisions may be late or missing.
+# The deadline that is renewed with every decision; after it, packets take the baseline.
+# Below the five seconds that are promised, and three decisions may be late or missing.
 DEAD_MAN_S: Final = 4.0
 
 
