@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -20,22 +19,11 @@ IGNORED = re.compile(
 
 def files() -> dict[str, str]:
     """Kind, owner and size of every file of the root file system."""
-    found = {}
-    for folder, folders, names in os.walk("/"):
-        inside = os.path.join(folder, "")
-        folders[:] = [
-            one
-            for one in folders
-            if not IGNORED.match(inside + one) and not os.path.ismount(inside + one)
-        ]
-        for name in [*names, *folders]:
-            path = inside + name
-            if IGNORED.match(path) or "/usr/lib/python3" in path and "__pycache__" in path:
-                continue
-            status = os.lstat(path)
-            size = 0 if os.path.isdir(path) else status.st_size
-            found[path] = f"{status.st_mode:o} {status.st_uid}:{status.st_gid} {size}"
-    return found
+    shown = "%p\\t%M %U:%G"
+    plain, folders = ("!", "-type", "d"), ("-type", "d")
+    sized = (*plain, "-printf", shown + " %s\\n")
+    lines = run("find", "/", "-xdev", *sized, "-o", *folders, "-printf", shown + "\\n")
+    return dict(line.split("\t", 1) for line in lines.splitlines())
 
 
 def _shown(kind: str) -> list[dict]:
@@ -73,13 +61,18 @@ def picture() -> dict[str, object]:
     return {"files": files(), "kernel": kernel(), "users": users()}
 
 
+def _is_ignored(path: str) -> bool:
+    bytecode = "/usr/lib/python3" in path and "/__pycache__" in path
+    return bytecode or IGNORED.match(path) is not None
+
+
 def differences(before: dict, after: dict) -> list[str]:
     """A line for everything that is not what it was."""
     old, new = before["files"], after["files"]
     found = [
         f"{path}: {old.get(path)} -> {new.get(path)}"
         for path in sorted(set(old) | set(new))
-        if old.get(path) != new.get(path)
+        if old.get(path) != new.get(path) and not _is_ignored(path)
     ]
     for key, value in after["kernel"].items():
         if before["kernel"][key] != value:
