@@ -20,12 +20,12 @@ from agent.config import Config
 from agent.flows.interval import cumulative
 from agent.notify import Notifier
 from agent.pipeline import Pipeline
-from agent.placing import Placement
-from agent.predictions import Predictions
 from agent.records import Outputs, Tick
-from agent.regulator import Clock as RegulatorClock, Regulator
+from agent.regulation.placing import Placement
+from agent.regulation.predictions import Predictions
+from agent.regulation.regulator import Clock as RegulatorClock, Regulator
+from agent.regulation.rulings import Rulings
 from agent.reload import Reload
-from agent.rulings import Rulings
 from agent.serving import routes, served
 from agent.ship.door import Door, DoorError, open_session
 from agent.ship.parcel import pack

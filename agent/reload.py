@@ -11,10 +11,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent import assemble, logs, placing
+from agent import assemble, logs
 from agent.config import Agent, Capture, Config
 from agent.pipeline import Pipeline
 from agent.qos.section import Settings
+from agent.regulation import placing
 from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
 from agent.source import DaemonSource
 from wire.settings import ConfigError

@@ -10,8 +10,8 @@ from typing import Any
 
 from agent import assemble
 from agent.config import Config
-from agent.predictions import Predictions
-from agent.rulings import Rulings
+from agent.regulation.predictions import Predictions
+from agent.regulation.rulings import Rulings
 from agent.ship.door import read_secret
 from agent.source import DaemonSource
 from agent.status.api import Api, Route

@@ -17,9 +17,9 @@ from agent.capture.layout import VOLUME
 from agent.capture.session import Session
 from agent.config import Config
 from agent.pipeline import Pipeline
-from agent.placing import Ends, Placement
-from agent.predictions import Predictions
-from agent.regulator import Regulator
+from agent.regulation.placing import Ends, Placement
+from agent.regulation.predictions import Predictions
+from agent.regulation.regulator import Regulator
 from agent.reports import RegulatorState
 from agent.ship.spool import Spool
 from agent.ship.uplink import Uplink

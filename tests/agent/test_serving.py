@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.placing import Placement
-from agent.predictions import Predictions
 from agent.qos import section
+from agent.regulation.placing import Placement
+from agent.regulation.predictions import Predictions
+from agent.regulation.rulings import Rulings
 from agent.reports import RegulatorState
-from agent.rulings import Rulings
 from agent.serving import routes
 from agent.status.server import application
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from agent.capture import matches as tables
 from agent.capture.layout import DROP, LIMIT, LIMITS
-from agent.lanes import lanes
 from agent.qos.matches import PORTED, Match
 from agent.qos.section import Settings
 from agent.records import CLASS_NAMES, Interface
+from agent.regulation.lanes import lanes
 
 Array = npt.NDArray[Any]
 

@@ -12,14 +12,14 @@ from aiohttp import web
 
 from agent import assemble
 from agent.capture.matches import BadMatch
-from agent.placing import Ends, Placement
 from agent.qos import matches, rules
 from agent.qos.answers import BadRequest, RuleBook
 from agent.qos.apply import given
 from agent.qos.matches import Match
 from agent.qos.rules import BadRule, Rule
 from agent.qos.section import Settings
-from agent.regulator import Regulator
+from agent.regulation.placing import Ends, Placement
+from agent.regulation.regulator import Regulator
 from agent.status.api import Refused, Route
 from agent.status.server import read_object
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from agent.capture.layout import COUNTERS, RX, TX
-from agent.measured import Measured, Walk
 from agent.qos import section
 from agent.records import FLOW_DELTA, Interface
+from agent.regulation.measured import Measured, Walk
 
 (WAN,) = section.parse(
     {"interface": [{"name": "wan", "egress_mbps": "measured"}]}

@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from agent.capture.layout import TX
-from agent.lanes import SECOND_NS, Lane, Rows, lanes, round_trip_s
-from agent.measured import Measured, Walk
 from agent.qos.apply import given, statistics, transaction
 from agent.qos.apply.operate import Both, Operator
 from agent.qos.demand import Quantiles
@@ -27,8 +25,10 @@ from agent.qos.htb import Moves
 from agent.qos.plan import ifb_name
 from agent.qos.section import Settings
 from agent.records import Array, Interface
+from agent.regulation import standing
+from agent.regulation.lanes import SECOND_NS, Lane, Rows, lanes, round_trip_s
+from agent.regulation.measured import Measured, Walk
 from agent.reports import RegulatorState
-from agent.standing import index_of, is_move, lacking, lane_states, present, speed_of
 
 LOG: Final = logging.getLogger("weir.qos")
 
@@ -127,7 +127,7 @@ class Regulator:
             self._fail(now, error)
         self.state = RegulatorState(
             self.settings.mode,
-            lane_states(self.settings, self._lanes),
+            standing.lane_states(self.settings, self._lanes),
             self.failures,
             self.problems,
         )
@@ -165,7 +165,7 @@ class Regulator:
             self._move(operator, {name: both for name, both in moves.items() if both})
             self._trouble = ""
         held = (self._trouble,) if self._trouble else ()
-        return (*held, *lacking(self.settings, self._indices, watched))
+        return (*held, *standing.lacking(self.settings, self._indices, watched))
 
     def _measure(self, watched: Mapping[str, Interface], now: float) -> None:
         """Find out what links carry that nobody has told."""
@@ -179,7 +179,7 @@ class Regulator:
 
     def _follow(self, watched: Mapping[str, Interface]) -> None:
         """Begin anew whenever a device has come or gone, or the settings are other ones."""
-        indices = present(self.settings)
+        indices = standing.present(self.settings)
         if indices == self._indices and self._lanes.keys() == indices.keys():
             return
         self._close()
@@ -190,7 +190,7 @@ class Regulator:
         self._moves, self._has_new_settings = None, False
         before = self._lanes
         self._lanes = {
-            one.name: lanes(self.settings, one, speed_of(watched, one.name))
+            one.name: lanes(self.settings, one, standing.speed_of(watched, one.name))
             for one in self.settings.interfaces
             if one.name in indices
         }
@@ -208,7 +208,7 @@ class Regulator:
             self._operator = Operator(
                 dataclasses.replace(self.settings, interfaces=there),
                 self.directory,
-                {name: speed_of(watched, name) for name in self._indices},
+                {name: standing.speed_of(watched, name) for name in self._indices},
             )
         return self._operator
 
@@ -224,7 +224,7 @@ class Regulator:
         decided: list[Moves | None] = [None, None]
         for lane in self._lanes[name]:
             device = name if lane.hook == TX else ifb_name(name)
-            index = self._indices[name] if lane.hook == TX else index_of(device)
+            index = self._indices[name] if lane.hook == TX else standing.index_of(device)
             if not index or statistics.of_root(operator.netlink, index) is None:
                 if watched is not None:
                     lane.silence(self.rows, watched.slot)
@@ -260,9 +260,8 @@ class Regulator:
         if not moves or moves == self._moves:
             return
         wanted, _ = operator.wanted(moves)
-        strange = [
-            step for step in diff(operator.kernel.read(), wanted) if not is_move(step)
-        ]
+        steps = diff(operator.kernel.read(), wanted)
+        strange = [step for step in steps if not standing.is_move(step)]
         if strange:
             raise ValueError(
                 f"qos: {strange[0].item.device}: the tree is of other settings: "
@@ -287,7 +286,7 @@ class Regulator:
         wanted = self._in_force(settings)
         watched = {item.name: item for item in self.interfaces()}
         for one in wanted.interfaces:
-            lanes(wanted, one, speed_of(watched, one.name))
+            lanes(wanted, one, standing.speed_of(watched, one.name))
         self._take(settings)
 
     def _take(self, settings: Settings) -> None:

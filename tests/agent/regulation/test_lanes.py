@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.capture.layout import DEAD_BASELINE, DEAD_UNSHAPED, RX, TX
-from agent.lanes import lanes, reading_of, round_trip_s
 from agent.qos import section
 from agent.records import FLOW_DELTA
+from agent.regulation.lanes import lanes, reading_of, round_trip_s
 
 WAN = {"name": "wan", "egress_mbps": 20, "ingress_mbps": 50}
 

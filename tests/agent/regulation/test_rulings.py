@@ -7,12 +7,12 @@ import time
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.placing import Ends, Placement
 from agent.qos import section
 from agent.qos.apply import given
-from agent.regulator import Clock, Regulator
+from agent.regulation.placing import Ends, Placement
+from agent.regulation.regulator import Clock, Regulator
+from agent.regulation.rulings import Rulings
 from agent.reports import LaneState, RegulatorState
-from agent.rulings import Rulings
 from agent.status.server import application
 
 VIDEO = {"traffic_type": "video", "min_bandwidth": 5, "max_bandwidth": 9, "priority": 2}

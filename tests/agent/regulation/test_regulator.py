@@ -15,7 +15,7 @@ from agent.qos import section
 from agent.qos.demand import Quantiles
 from agent.qos.rules import BadRule
 from agent.records import FLOW_DELTA, Interface
-from agent.regulator import Clock, Regulator
+from agent.regulation.regulator import Clock, Regulator
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 

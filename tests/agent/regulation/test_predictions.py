@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.predictions import Predictions
 from agent.records import Counters, Interface
+from agent.regulation.predictions import Predictions
 from agent.reports import LaneState, RegulatorState
 from agent.status.server import application
 

@@ -7,9 +7,9 @@ import pytest
 
 from agent.capture.layout import CLASS_KEEP, DROP
 from agent.capture.matches import BadMatch
-from agent.placing import Placement, limit_of
 from agent.qos.matches import parse
 from agent.records import FLOW_DELTA, Interface
+from agent.regulation.placing import Placement, limit_of
 
 PHONES = parse({"name": "phones", "traffic_type": "voice", "ports": "7000"})
 SLOW = parse({"name": "slow", "interface": "lan*", "flow_mbps": 2})

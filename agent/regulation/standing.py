@@ -6,11 +6,11 @@ import contextlib
 import socket
 from collections.abc import Iterable, Mapping
 
-from agent.lanes import Lane
 from agent.qos.htb import ACTIVE, ACTIVE_LEAVES
 from agent.qos.section import WAYS, Settings
 from agent.qos.tree import Change, Class
 from agent.records import Interface
+from agent.regulation.lanes import Lane
 from agent.reports import LaneState
 
 

@@ -5,7 +5,14 @@ import socket
 from agent.qos import section
 from agent.qos.tree import Change, Class, Qdisc
 from agent.records import Interface
-from agent.standing import index_of, is_move, lacking, lane_states, present, speed_of
+from agent.regulation.standing import (
+    index_of,
+    is_move,
+    lacking,
+    lane_states,
+    present,
+    speed_of,
+)
 
 WAN = {"name": "wan", "egress_mbps": 20, "ingress_mbps": 50}
 

@@ -12,7 +12,7 @@ from agent.qos.answers import BadRequest
 from agent.qos.demand import Quantiles
 from agent.qos.foresight import Foresight, Outlook, Where, answer, answers, model
 from agent.records import CLASS_NAMES, Counters, Interface
-from agent.regulator import Regulator
+from agent.regulation.regulator import Regulator
 from agent.status.api import Refused, Route
 from agent.status.server import read_json, read_object
 

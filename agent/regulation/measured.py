@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.capture.layout import RX, TX
-from agent.lanes import SECOND_NS, Rows, round_trip_s
 from agent.qos.capacity import Capacity, Sight, learned
 from agent.qos.section import Shaped
 from agent.records import Array, Interface
+from agent.regulation.lanes import SECOND_NS, Rows, round_trip_s
 
 NOTABLE: Final = 0.05
 """Smaller differences from what is shaped to are not worth a change of the tree."""

@@ -1,0 +1,1 @@
+"""QoS while the agent runs: where the plan of agent/qos meets kernel, clock and API."""
