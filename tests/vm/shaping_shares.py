@@ -143,6 +143,7 @@ class Backlog:
 
     def __enter__(self) -> Backlog:
         ports = ",".join(str(FLOODS[name][0]) for name in self.names)
+        until(lambda: waiting() == 0, 90, "the queues are empty")
         self.before = dropped()
         self.far = role("right", "hear", ports=ports, seconds=600)
         assert self.far.stdout.readline() == "ready\n"
