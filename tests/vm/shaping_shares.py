@@ -101,6 +101,7 @@ def put_rule(name: str, least: float, most: float, priority: int) -> None:
         "min_bandwidth": least,
         "max_bandwidth": most,
         "priority": priority,
+        "dscp": 10,  # a rule without one takes the mark away
     }
     answer = ask("/qos/rule", "POST", json.dumps(rule).encode())
     assert answer.get("status") == "success", answer
