@@ -242,7 +242,7 @@ def test_everything_interactive_has_a_name_and_every_table_a_caption(
     )
     assert nameless == []
     page = overview.page
-    page.wait_for_function("document.querySelectorAll('table').length >= 5")
+    expect(page.locator("table").nth(4)).to_be_attached()
     bare = "[...document.querySelectorAll('table')].filter((one) => !one.caption).length"
     assert page.evaluate(bare) == 0
     assert page.locator("h1").count() == 1

@@ -135,6 +135,7 @@ def test_a_killed_collector_is_announced_and_its_return_noticed(
         page.evaluate("window.mark = 'the same document'")
         expect(part(page, "reconnect")).to_have_count(0)
         expect(page.locator("[data-link]")).to_have_text("Live")
+        expect(part(page, "agents")).to_contain_text("rtr-berlin-01")
 
         collector.end(signal.SIGKILL)
         expect(part(page, "reconnect")).to_contain_text("Connection to the collector lost")
