@@ -110,7 +110,8 @@ $(BUILD)/deb/%.stamp: $(DEB_SOURCES) | setup
 test-vm: deb ## the packages on stock Debian 12 and 13: in a chroot, in containers, and as routers under qemu
 	$(foreach release,$(RELEASES),tests/packaging/chroot.sh $(release) && ) true
 	tests/packaging/container.sh
-	$(foreach release,$(RELEASES),tests/vm/run.sh $(release) && ) true
+	for release in $(RELEASES); do { tests/vm/run.sh $$release && tests/vm/shaping.sh $$release; } & done; \
+	status=0; for job in $$(jobs -p); do wait $$job || status=1; done; exit $$status
 
 clean: ## remove what was built
 	rm -rf $(BUILD) collector/console/dist
