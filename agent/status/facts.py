@@ -66,6 +66,10 @@ class Facts:
     collectors: tuple[Reach, ...] = field(default=())
 
 
+_BCC: Final = "usr/lib/python3/dist-packages/bcc"
+"""Where Debian's own Python has it; the package's private environment does not see that."""
+
+
 def gather(
     config: Config, collectors: tuple[Reach, ...], agent_answers: bool, root: Path
 ) -> Facts:
@@ -79,7 +83,7 @@ def gather(
     return Facts(
         kernel=release,
         has_headers=(root / "lib/modules" / release / "build").exists(),
-        has_bcc=importlib.util.find_spec("bcc") is not None,
+        has_bcc=importlib.util.find_spec("bcc") is not None or (root / _BCC).exists(),
         has_libbpf=any(root.glob("usr/lib/*/libbpf.so.1"))
         or any(root.glob("lib/libbpf.so.1")),
         capabilities=capabilities(_text(root / "proc/self/status")),

@@ -32,7 +32,7 @@ def begin_afresh() -> None:
     """Have the agent bring everything into the kernel again."""
     run("systemctl", "stop", "weir-agent")
     run("weir-agent", "detach")
-    assert not list(PINS.iterdir()), "something is pinned after detach"
+    assert not list(PINS.glob("*")), "something is pinned after detach"
     run("systemctl", "start", "weir-agent")
     ready("weir-agent")
 
@@ -79,6 +79,7 @@ def compiled_on_the_box() -> None:
     edit(AGENT_TOML, "[capture]", '[capture]\nloader = "bcc"')
     with without_kernel_types():
         begin_afresh()
+        assert not doctor()["failed"]
     say("FACT ready by bcc", f"{start_seconds('weir-agent'):.1f} s")
     verified("bcc")
     with Balance():

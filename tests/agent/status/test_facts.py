@@ -85,3 +85,11 @@ def test_a_port_that_is_taken_is_found_unless_the_agent_has_it(tmp_path):
         config = Config(Agent(api_host="127.0.0.1", api_port=port, data_dir=str(tmp_path)))
         assert "in use" in gather(config, (), False, tmp_path).api_port_error
         assert gather(config, (), True, tmp_path).api_port_error == ""
+
+
+def test_bcc_of_the_system_is_found_from_a_private_environment(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    config = Config(Agent(data_dir=str(tmp_path)))
+    assert not gather(config, (), False, tmp_path).has_bcc
+    (tmp_path / "usr/lib/python3/dist-packages/bcc").mkdir(parents=True)
+    assert gather(config, (), False, tmp_path).has_bcc
