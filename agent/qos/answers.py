@@ -29,6 +29,8 @@ class RuleBook:
 
     rules: dict[str, Rule] = field(default_factory=dict)
     capacity_bps: int = 0  # 0: unknown, nothing to check the minima against
+    marks: Mapping[str, int] = field(default_factory=dict)
+    """Traffic type -> code point, where its rule names none."""
     last: dict[str, float] = field(default_factory=dict)
 
     def put(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,11 +85,12 @@ class RuleBook:
         rule = self.rules.get(name)
         if rule is None or not rule.enabled:
             return _action("none", current, "no_rule", None)
+        dscp = self.marks.get(name) if rule.dscp is None else rule.dscp
         if current > rule.max_bandwidth:
-            return _action("throttle", rule.max_bandwidth, "exceeds_max", rule.dscp)
+            return _action("throttle", rule.max_bandwidth, "exceeds_max", dscp)
         if current < rule.min_bandwidth:
-            return _action("prioritize", rule.min_bandwidth, "below_min", rule.dscp)
-        return _action("maintain", current, "within_limits", rule.dscp)
+            return _action("prioritize", rule.min_bandwidth, "below_min", dscp)
+        return _action("maintain", current, "within_limits", dscp)
 
     def stats(self, active_flows: int) -> dict[str, Any]:
         """Answer the parts of GET /stats that are QoS's."""

@@ -41,7 +41,6 @@ class Policy:
     floor_bps: int  # the ceiling may be lowered to this, no further
     priority: int  # 3 is served first
     weight: int
-    dscp: int | None = None  # of the operator's rule
 
     @property
     def limits(self) -> Limits:
@@ -73,7 +72,7 @@ def policies(rules: Iterable[Rule], capacity_bps: int) -> tuple[Policy, ...]:
 def _of_rule(rule: Rule, capacity_bps: int) -> Policy:
     most = min(rule.max_bps, capacity_bps)
     least = max(rule.min_bps, min(LEAST_BPS, most))
-    return _policy(rule.traffic_type, least, most, capacity_bps, rule.priority, rule.dscp)
+    return _policy(rule.traffic_type, least, most, capacity_bps, rule.priority)
 
 
 def _of_default(name: str, share_bps: float, capacity_bps: int) -> Policy:
@@ -88,8 +87,7 @@ def _policy(
     most: int,
     capacity_bps: int,
     priority: int,
-    dscp: int | None = None,
 ) -> Policy:
     most = max(most, least)
     floor = min(max(least, int(capacity_bps * FLOOR_SHARE)), most)
-    return Policy(name, least, most, floor, priority, DEFAULT_SHARES[name][1], dscp)
+    return Policy(name, least, most, floor, priority, DEFAULT_SHARES[name][1])

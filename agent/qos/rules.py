@@ -25,13 +25,16 @@ class BadRule(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a traffic type is guaranteed, allowed and marked with. Bandwidths in Mbit/s."""
+    """What a traffic type is guaranteed, allowed and marked with. Bandwidths in Mbit/s.
+
+    A dscp of None leaves the mark to the profile.
+    """
 
     traffic_type: str
     min_bandwidth: float
     max_bandwidth: float
     priority: int
-    dscp: int = 0
+    dscp: int | None = None
     enabled: bool = True
 
     @property
@@ -84,6 +87,9 @@ def parse(fields: Mapping[str, Any]) -> Rule:
             f"rule {name}: max_bandwidth 0 would stop the class: "
             "give more, or enabled = false"
         )
+    dscp = fields.get("dscp")
+    if dscp is not None:
+        dscp = _integer(name, "dscp", dscp, code_points.CODE_POINTS - 1)
     enabled = fields.get("enabled", True)
     if not isinstance(enabled, bool):
         raise BadRule(f"rule {name}: enabled {enabled!r} is neither true nor false")
@@ -92,7 +98,7 @@ def parse(fields: Mapping[str, Any]) -> Rule:
         least,
         most,
         _integer(name, "priority", fields["priority"], PRIORITIES.stop - 1),
-        _integer(name, "dscp", fields.get("dscp", 0), code_points.CODE_POINTS - 1),
+        dscp,
         enabled,
     )
 

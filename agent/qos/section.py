@@ -116,7 +116,11 @@ class Settings:
 
     def marks(self) -> tuple[int, ...]:
         """Return the code point of every class, in the order of CLASS_NAMES."""
-        overrides = {rule.traffic_type: rule.dscp for rule in self.rules if rule.enabled}
+        overrides = {
+            rule.traffic_type: rule.dscp
+            for rule in self.rules
+            if rule.enabled and rule.dscp is not None
+        }
         return marks(self.profile, overrides)
 
 

@@ -18,6 +18,7 @@ from agent.qos.apply import given
 from agent.qos.matches import Match
 from agent.qos.rules import BadRule, Rule
 from agent.qos.section import Settings
+from agent.records import CLASS_NAMES
 from agent.regulation.placing import Ends, Placement
 from agent.regulation.regulator import Regulator
 from agent.status.api import Refused, Route
@@ -61,8 +62,10 @@ class Rulings:
     @property
     def _book(self) -> RuleBook:
         regulator = self.regulator
-        in_force = {rule.traffic_type: rule for rule in regulator.settings.rules}
-        return RuleBook(in_force, regulator.settings.capacity_bps, self._last)
+        settings = regulator.settings
+        in_force = {rule.traffic_type: rule for rule in settings.rules}
+        marks = dict(zip(CLASS_NAMES, settings.marks(), strict=True))
+        return RuleBook(in_force, settings.capacity_bps, marks, self._last)
 
     async def put(self, request: web.Request) -> web.Response:
         """Answer POST /qos/rule: in force, on disk, and in the trees within a second."""

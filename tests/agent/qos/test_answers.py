@@ -27,7 +27,7 @@ def test_rules_are_added_updated_and_listed():
     assert rules.put(body) == {
         "status": "success",
         "message": "QoS rule added for web",
-        "rule": body | {"dscp": 0, "enabled": True},
+        "rule": body | {"dscp": None, "enabled": True},
     }
     assert "updated" in rules.put(body | {"dscp": 12})["message"]
     assert rules.list()["rules"]["web"]["dscp"] == 12

@@ -21,7 +21,6 @@ def test_defaults_share_the_link():
     voice, background = by_name(found)["voice"], by_name(found)["background"]
     assert (voice.min_bps, voice.max_bps, voice.priority) == (2_000_000, 6_000_000, 3)
     assert (background.min_bps, background.max_bps) == (600_000, 18_000_000)
-    assert voice.dscp is None
 
 
 def test_shares_add_up():
@@ -32,7 +31,7 @@ def test_a_rule_takes_the_place_of_the_default():
     found = by_name(policies([Rule("video", 12.0, 15.0, 3, 26)], LINK))
     video = found["video"]
     assert (video.min_bps, video.max_bps) == (12_000_000, 15_000_000)
-    assert (video.priority, video.dscp) == (3, 26)
+    assert video.priority == 3
     # The others had 70 % of the link and share what is left: 8 of 20 Mbit/s.
     assert found["voice"].min_bps == pytest.approx(8_000_000 / 70 * 10, abs=1)
 

@@ -18,7 +18,7 @@ GOOD = {"traffic_type": "video", "min_bandwidth": 5, "max_bandwidth": 50, "prior
 
 def test_a_rule_as_the_api_sends_it():
     rule = parse(GOOD)
-    assert rule == Rule("video", 5.0, 50.0, 3, 0, True)
+    assert rule == Rule("video", 5.0, 50.0, 3, None, True)
     assert (rule.min_bps, rule.max_bps) == (5_000_000, 50_000_000)
 
 
@@ -85,7 +85,7 @@ def test_anything_is_a_rule_or_refused(fields):
         return
     assert 0 <= rule.min_bps <= rule.max_bps
     assert rule.priority in range(4)
-    assert rule.dscp in range(64)
+    assert rule.dscp is None or rule.dscp in range(64)
     assert parse(rule.as_json()) == rule
 
 

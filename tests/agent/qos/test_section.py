@@ -37,6 +37,12 @@ def test_an_interface_and_a_rule():
     assert found.marks()[2] == 26
 
 
+def test_a_rule_without_a_code_point_leaves_the_mark_to_the_profile():
+    rule = {"traffic_type": "voice", "min_bandwidth": 1, "max_bandwidth": 2, "priority": 3}
+    assert parse({"rule": [rule]}).marks()[1] == 46
+    assert parse({"rule": [rule | {"dscp": 0}]}).marks()[1] == 0
+
+
 def test_capacity_from_the_device():
     (one,) = parse({"interface": [{"name": "wan", "egress_mbps": "auto"}]}).interfaces
     assert one.target(100_000_000) == Target("wan", 95_000_000, 0)

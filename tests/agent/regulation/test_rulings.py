@@ -159,7 +159,7 @@ async def test_a_rule_of_the_settings_comes_back_and_is_not_deleted_here(client)
     status, answer = await ask(client, "DELETE", "/qos/rules/file")
     assert (status, answer["message"].endswith("rule is in force again")) == (200, True)
     listed = (await ask(client, "GET", "/qos/rules"))[1]["rules"]
-    assert listed["file"] == OWN_RULE | {"dscp": 0, "enabled": True}
+    assert listed["file"] == OWN_RULE | {"dscp": None, "enabled": True}
     status, answer = await ask(client, "DELETE", "/qos/rules/file")
     assert (status, "take it out of the file" in answer["error"]) == (409, True)
 
@@ -191,7 +191,7 @@ async def test_a_flow_is_put_into_the_class_whose_rule_holds_it(client, rulings)
         "action": "throttle",
         "target_bandwidth": 3,
         "reason": "exceeds_max",
-        "dscp": 0,
+        "dscp": 10,
         "enforced": False,
         "detail": "wan0 is not shaped: run weir-agent qos apply",
     }
