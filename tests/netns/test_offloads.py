@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,14 @@ def transfer(left, right, family, address):
             sender.sendall(block)
     thread.join()
     listener.close()
+
+
+def sent_again(space) -> int:
+    """Segments that TCP sent more than once in a namespace."""
+    with space.entered():
+        lines = Path("/proc/thread-self/net/snmp").read_text("ascii").splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Tcp:"))
+    return int(values[names.index("RetransSegs")])
 
 
 @pytest.mark.parametrize("offloads", [True, False], ids=["offloads on", "offloads off"])
@@ -79,7 +88,8 @@ def test_segments_on_the_wire_are_what_is_counted(
     header = 66 if family == socket.AF_INET else 86
     payload = sent["tx", "seen", "bytes"] - header * sent["tx", "seen", "packets"]
     # What was sent twice crossed the wire twice.
-    assert BYTES - 2000 < payload < BYTES * 1.02
+    # Greetings carry more options than data does: headers are right to 2,000 bytes.
+    assert BYTES - 2000 < payload < BYTES + 2000 + 1448 * sent_again(left)
     assert sent["tx", "seen", "packets"] >= BYTES // (1514 - header)
     merged = sent["tx", "seen", "packets"] / sent["tx", "seen", "frames"]
     assert merged > 5
