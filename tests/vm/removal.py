@@ -24,7 +24,7 @@ name = "{lan}"
 shaper = "cake"
 egress_mbps = 50.0
 """
-CHOSEN = "fq_codel limit 777"
+CHOSEN = "pfifo limit 77"
 LEFT = ("programs", "maps", "links", "pins", "ifb")
 
 
@@ -75,7 +75,7 @@ def removed() -> None:
     assert sender.poll() is None, "the traffic ended before the removal did"
     sender.terminate()
     for unit in UNITS:
-        assert not active(unit)
+        assert not active(unit), f"{unit} runs on"
     assert AGENT_TOML.exists()
     assert any(Path("/var/lib/weir-agent").iterdir())
     was, now = before()["kernel"], kernel()
