@@ -30,7 +30,8 @@ qemu-img create -q -f qcow2 -b "../$release/root.img" -F raw "$work/disk.qcow2"
 
 echo "Debian $release shapes under emulation; log in $work/console"
 status=0
-timeout "${WEIR_VM_SECONDS:-3000}" qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 1 -m 2048 \
+# Without AVX2: QEMU 7.2 emulates its gathers wrongly now and then, and numpy sorts by them.
+timeout "${WEIR_VM_SECONDS:-3000}" qemu-system-x86_64 -accel tcg,thread=single -cpu max,avx2=off -smp 1 -m 2048 \
 	-icount shift=0,sleep=off,align=off -rtc clock=vm \
 	-nographic -nic none -kernel "$base/vmlinuz" -initrd "$base/initrd" \
 	-append "root=/dev/vda rw console=ttyS0 panic=-1 quiet systemd.show_status=0 net.ifnames=0" \
