@@ -33,6 +33,8 @@ def begin_afresh() -> None:
     run("systemctl", "stop", "weir-agent")
     run("weir-agent", "detach")
     assert not list(PINS.glob("*")), "something is pinned after detach"
+    # So many starts in a short time would be refused.
+    run("systemctl", "reset-failed", "weir-agent")
     run("systemctl", "start", "weir-agent")
     ready("weir-agent")
 
@@ -96,6 +98,7 @@ def no_bpf_file_system() -> None:
     run("systemctl", "stop", "weir-agent")
     run("weir-agent", "detach")
     run("umount", "/sys/fs/bpf")
+    run("systemctl", "reset-failed", "weir-agent")
     try:
         run("systemctl", "start", "weir-agent", check=False)
         said = run("journalctl", "-u", "weir-agent", "-n", "20", "--no-pager")
