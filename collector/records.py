@@ -159,6 +159,17 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a person should know; one subject, one condition."""
+
+    subject: str
+    severity: str  # info | warning | critical
+    title: str
+    message: str
+    extent: int = 0  # how much, where more of it is news
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who makes a request."""
 

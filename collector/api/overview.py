@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import builtins
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import psutil  # type: ignore[import-untyped]
 
+from collector.api import conditions
 from collector.api.live import LiveHub, by_type
 from collector.api.metrics import Family, Snapshot
 from collector.api.rates import Rates
-from collector.records import NANOSECONDS
+from collector.records import NANOSECONDS, Alert
 
 FLOWS_SHOWN: Final = 50
 ALERTS_SHOWN: Final = 10
 FLOW_SPAN_SECONDS: Final = 180
 REFRESH_SECONDS: Final = 10.0
 """Flows come once a minute; asking the store each second would find the same ones."""
-DISK_FREE_LEAST: Final = 0.05
-BACKLOG_SHARE_MOST: Final = 0.5
 
 
 class Counts(Protocol):
@@ -81,11 +80,11 @@ class Registry(Protocol):
 class Alerts(Protocol):
     """The alerts; blocks."""
 
-    def open(self, subject: str, severity: str, title: str, message: str, now: int) -> bool:
-        """Open one unless one about the subject is open."""
+    def open(self, alert: Alert, now: int) -> bool:
+        """Open one unless there is one of this condition."""
 
     def close(self, subject: str, now: int) -> bool:
-        """Resolve the one about the subject."""
+        """Note that the condition does not hold."""
 
     def list(self, unresolved: bool, limit: int) -> list[dict[str, Any]]:
         """Return alerts."""
@@ -243,11 +242,11 @@ class Overview:
 
     def keep_house(self, now: float) -> None:
         """Raise and resolve alerts, forget old boots; blocks."""
-        for subject, is_wrong, severity, title, text in self._conditions(now):
+        for is_wrong, alert in self._checks(now):
             if is_wrong:
-                self._alerts.open(subject, severity, title, text, int(now))
+                self._alerts.open(alert, int(now))
             else:
-                self._alerts.close(subject, int(now))
+                self._alerts.close(alert.subject, int(now))
         self._open_alerts = len(self._alerts.list(True, 1000))
         now_ns = int(now * NANOSECONDS)
         for name in self._registry.forget(now_ns):
@@ -256,31 +255,21 @@ class Overview:
         self._ledger.forget(now_ns)
         self._hub.forget(now)
 
-    def _conditions(self, now: float) -> list[tuple[str, bool, str, str, str]]:
-        """Return subject, is it wrong, severity, title, message of every check."""
-        failing = self._intake.store_failing
+    def _checks(self, now: float) -> Iterator[tuple[bool, Alert]]:
+        """Yield every check: whether something is wrong, and the alert about it."""
         disk = shutil.disk_usage(Path(self._about["data_dir"]))
-        free = disk.free / disk.total
         backlog = self._intake.backlog_bytes / self._intake.journal_bytes_max
-        found = [
-            ("store", bool(failing), "critical", "The store fails", failing),
-            ("disk", free < DISK_FREE_LEAST, "critical", "The disk is nearly full",
-             f"{free:.1%} of {self._about['data_dir']} is free"),
-            ("backlog", backlog > BACKLOG_SHARE_MOST, "warning", "The store is behind",
-             f"{backlog:.0%} of the journal is in use"),
-        ]  # fmt: skip
+        yield from conditions.of_collector(
+            self._intake.store_failing, disk.free / disk.total, backlog
+        )
         clocks = self._hub.clocks()
         for row in self._registry.list():
             name = row["agent"]
             live, skew = clocks.get(name, (0.0, (row["skew_ns"] or 0) / NANOSECONDS))
             silent = now - max(live, row["last_seen_ns"] / NANOSECONDS)
-            missing = self._ledger.missing(name, row["boot"])
-            found += [
-                (f"agent/{name}/silent", silent > self.agent_timeout, "warning",
-                 f"Agent {name} is silent", f"nothing for {silent:.0f} s"),
-                (f"agent/{name}/gaps", missing > 0, "warning",
-                 f"Agent {name} lost batches", f"{missing} numbers never came"),
-                (f"agent/{name}/clock", abs(skew) > 5, "warning",
-                 f"Agent {name} has a wrong clock", f"{skew:+.1f} s against the collector"),
-            ]  # fmt: skip
-        return found
+            yield from conditions.of_agent(
+                name,
+                silent if silent > self.agent_timeout else 0.0,
+                self._ledger.missing(name, row["boot"]),
+                skew,
+            )

@@ -77,4 +77,13 @@ CREATE TABLE network_interfaces (
 );
 """
 
-MIGRATIONS: Final = (FIRST,)
+LASTING: Final = """
+ALTER TABLE system_alerts ADD COLUMN lasting INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE system_alerts ADD COLUMN extent INTEGER NOT NULL DEFAULT 0;
+UPDATE system_alerts SET lasting = 1 WHERE id IN
+    (SELECT max(id) FROM system_alerts WHERE resolved = 0 GROUP BY subject);
+CREATE UNIQUE INDEX alerts_lasting ON system_alerts (subject) WHERE lasting = 1;
+"""
+"""An alert is lasting while its condition holds, also when a person has resolved it."""
+
+MIGRATIONS: Final = (FIRST, LASTING)

@@ -72,6 +72,25 @@ def test_alerts_follow_what_is_so(tmp_path: Path):
     control.close()
 
 
+def test_what_a_person_has_resolved_is_not_opened_again_while_it_goes_on(tmp_path: Path):
+    control = Control(tmp_path)
+    view = overview(tmp_path, Intake(), control)
+
+    def open_ones(now: int) -> list[int]:
+        view.keep_house(now)
+        rows = control.alerts.list(True, 100)
+        return [row["id"] for row in rows if row["subject"] == "agent/edge/silent"]
+
+    control.registry.record([seen(NOW, 1)])
+    (number,) = open_ones(NOW + 200)
+    control.alerts.resolve(number, NOW + 210)
+    assert open_ones(NOW + 230) == open_ones(NOW + 260) == []
+    control.registry.record([seen(NOW + 300, 2)])
+    assert open_ones(NOW + 300) == []
+    assert len(open_ones(NOW + 500)) == 1
+    control.close()
+
+
 def test_an_agent_that_is_forgotten_takes_its_alerts_along(tmp_path: Path):
     control = Control(tmp_path)
     view = overview(tmp_path, Intake(), control)

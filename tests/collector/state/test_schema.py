@@ -15,7 +15,8 @@ from collector.state.schema import MIGRATIONS
 
 def test_a_released_migration_is_never_edited():
     found = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in MIGRATIONS]
-    assert found[0] == "b0a0399f3e87a757", "add a migration behind it instead"
+    released = ["b0a0399f3e87a757", "ddb7ef43f5a5f5d7"]
+    assert found == released, "add a migration behind it instead"
 
 
 def test_an_older_file_is_brought_up_to_date_and_a_newer_one_refused(tmp_path: Path):
@@ -27,6 +28,20 @@ def test_an_older_file_is_brought_up_to_date_and_a_newer_one_refused(tmp_path: P
     newer.close()
     with pytest.raises(StateError, match="upgrade weir-collector"):
         Database(path, MIGRATIONS)
+
+
+def test_open_alerts_of_an_older_file_are_lasting(tmp_path: Path):
+    path = tmp_path / "control.sqlite"
+    old = Database(path, MIGRATIONS[:1])
+    columns = "severity, title, message, subject, resolved, created_at"
+    row = f"INSERT INTO system_alerts ({columns})"
+    for subject, resolved in (("a", 1), ("a", 0), ("b", 1), ("c", 0), ("c", 0)):
+        old.execute(f"{row} VALUES ('info', '', '', ?, ?, 0)", (subject, resolved))
+    old.close()
+    new = Database(path, MIGRATIONS)
+    found = new.query("SELECT id, subject FROM system_alerts WHERE lasting = 1 ORDER BY id")
+    assert found == [(2, "a"), (5, "c")]
+    new.close()
 
 
 def test_a_migration_that_fails_leaves_nothing_of_itself(tmp_path: Path):
