@@ -71,12 +71,14 @@ static __always_inline int find_match(const struct weir_key *key, __u8 dscp,
 				      struct weir_guess *guess)
 {
 	__u32 zero = 0;
-	const struct weir_matches *table = bpf_map_lookup_elem(&matches, &zero);
+	const struct weir_match_tables *both = bpf_map_lookup_elem(&matches, &zero);
 	const struct weir_view view = weir_view_of(key, dscp);
+	const struct weir_matches *table;
 
 	guess->limit = 0;
-	if (!table)
+	if (!both)
 		return 0;
+	table = &both->tables[*(volatile const __u32 *)&both->current & 1];
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < WEIR_MATCHES; i++) {
 		const struct weir_match *match = &table->entries[i];

@@ -138,13 +138,12 @@ struct {
 } policers SEC(".maps");
 
 /* Agent writes, programs read when a flow begins, and the verdict program for flows that
- * live. A flow that begins while it is half written may get either's class, or a third: the
- * agent has living flows looked at anew after each change. */
+ * live: the agent has it look at them anew after each change. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct weir_matches);
+	__type(value, struct weir_match_tables);
 } matches SEC(".maps");
 
 /* Agent writes, tc programs read for flows that have the number. */

@@ -97,6 +97,17 @@ struct weir_matches {
 };
 
 /*
+ * The table in force and the next one. The agent writes the next whole, then the one word
+ * that says which is in force, so that no flow meets a table half written. A program is
+ * done with a table in a microsecond; the agent writes over it a tick later.
+ */
+struct weir_match_tables {
+	__u32 current;
+	__u32 padding;
+	struct weir_matches tables[2];
+};
+
+/*
  * What becomes of a packet whose class is known, by slot * WEIR_HOOKS + hook. Past the
  * deadline the agent is taken for dead: packets go the baseline branch of the tree, or past
  * all of it, unmarked and unpoliced.

@@ -12,7 +12,7 @@
 
 /* Raised whenever a pinned structure changes, so that a new agent never misreads old pins.
  */
-#define WEIR_LAYOUT_VERSION 5
+#define WEIR_LAYOUT_VERSION 6
 
 #define WEIR_SLOTS	       64 /* interfaces watched at once; a slot is an interface */
 #define WEIR_INTERFACE_ENTRIES 65536 /* a power of two */

@@ -23,6 +23,7 @@ from agent.capture.orders import (
     LIMITS as LIMITS,
     MATCH as MATCH,
     MATCH_TABLE as MATCH_TABLE,
+    MATCH_TABLES as MATCH_TABLES,
     MATCHES as MATCHES,
     NO_PORT as NO_PORT,
     SHAPING as SHAPING,
@@ -36,7 +37,7 @@ from agent.capture.orders import (
 )
 from agent.records import FLOW_DELTA
 
-LAYOUT_VERSION: Final = 5
+LAYOUT_VERSION: Final = 6
 SLOTS: Final = 64
 HOOKS: Final = 2
 OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
@@ -250,6 +251,7 @@ STRUCTURES: Final = {
     "weir_end": END,
     "weir_match": MATCH,
     "weir_matches": MATCH_TABLE,
+    "weir_match_tables": MATCH_TABLES,
     "weir_closing": CLOSING,
     "weir_verdict": VERDICT,
     "weir_sample": FLOW_DELTA,
@@ -278,7 +280,7 @@ MAPS: Final = {
     "walked": VOLUME,
     "shaping": SHAPING,
     "policers": BUCKET,
-    "matches": MATCH_TABLE,
+    "matches": MATCH_TABLES,
     "flow_limits": LIMIT,
     "limited": VOLUME,
     "cursors": CURSOR,

@@ -73,6 +73,10 @@ MATCH_TABLE: Final = np.dtype(
     [("count", "<u4"), ("padding", "<u4"), ("entries", MATCH, (MATCHES,))]
 )
 
+MATCH_TABLES: Final = np.dtype(
+    [("current", "<u4"), ("padding", "<u4"), ("tables", MATCH_TABLE, (2,))]
+)
+
 SHAPING: Final = np.dtype(
     [
         ("deadline_ns", "<u8"),

@@ -22,6 +22,7 @@ from agent.capture.layout import (
     INTERFACE_ENTRIES,
     KEY,
     LIMITS,
+    MATCH_TABLES,
     RECORD,
     REPORTED,
     SHAPING,
@@ -180,7 +181,14 @@ class Kernel:
 
     def set_matches(self, table: Array) -> None:
         """What the operator says of flows that begin from now on: MATCH_TABLE (1,)."""
-        bpf.map_update(self._maps["matches"], 0, table)
+        tables = np.zeros(1, MATCH_TABLES)
+        bpf.map_lookup(self._maps["matches"], 0, tables)
+        following = 1 - tables["current"][0]
+        tables["tables"][0, following] = table[0]
+        bpf.map_update(self._maps["matches"], 0, tables)
+        # All else stands there already: programs notice this one word.
+        tables["current"] = following
+        bpf.map_update(self._maps["matches"], 0, tables)
 
     def reclassify(self, rows: Array) -> None:
         """Have living flows follow the table: FLOW_DELTA of a walk that began after it."""
