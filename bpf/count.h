@@ -197,6 +197,9 @@ static __always_inline void measure_skb(struct __sk_buff *skb,
 	/* Frames from virtual machines may carry a size without a count. */
 	if (!segments && size && packet->payload_bytes)
 		segments = (packet->payload_bytes + size - 1) / size;
+	/* SCTP's tell none (GSO_BY_FRAGS), and a driver's may be rounded up too far. */
+	if (segments > 1 && size * (segments - 1) >= packet->payload_bytes)
+		size = packet->payload_bytes / segments;
 	sight->volume.frames = 1;
 	sight->volume.packets = segments > 1 ? segments : 1;
 	sight->volume.bytes = skb->len;

@@ -278,3 +278,19 @@ def test_merged_frames_count_as_their_segments(
     squares = (size or 0) ** 2 * (packets - 1) + last**2
     assert int(way["payload_square"]) == squares
     assert bool(seen.flow.record["state"] & layout.STATE_MERGED) == (packets > 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "parts"),
+    [(0xFFFF, [833, 833, 834]), (0xFFFF, [1000] * 3), (1500, [1000] * 3), (4, [2, 2, 3])],
+)
+@pytest.mark.parametrize("program", ["weir_ingress", "weir_egress"])
+def test_sizes_that_are_none_count_as_equal_parts(loaded: Engine, program, size, parts):
+    """SCTP's merged frames tell 65,535 for a size; a driver's may be rounded up."""
+    frame = build.ethernet(six(build.sctp(7, 8, bytes(sum(parts)))))[0]
+    headers = len(frame) - sum(parts)
+    context = skb_context(len(parts), size, sum(parts) + headers * len(parts))
+    way = loaded.see(program, frame, context).flow.forward
+    assert int(way["payload_square"]) == sum(part**2 for part in parts)
+    assert int(way["length_max"]) == headers + max(parts)
+    assert int(way["length_min"]) == headers + min(parts)
