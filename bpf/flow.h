@@ -116,27 +116,31 @@ static __always_inline void weir_flow_bulk(struct weir_direction *direction,
 					   __u32 count, __u32 payload_bytes)
 {
 	__u32 before = direction->run_packets;
+	__u64 gap_ns =
+		now_ns > direction->run_last_ns ? now_ns - direction->run_last_ns : 0;
 
 	other->run_packets = 0;
-	if (!before || now_ns - direction->run_last_ns > WEIR_SUBFLOW_NS) {
+	if (!before || gap_ns > WEIR_SUBFLOW_NS) {
 		before = 0;
+		gap_ns = 0;
 		direction->run_start_ns = now_ns;
 		direction->run_last_ns = now_ns;
 		direction->run_bytes = 0;
 	}
 	direction->run_packets = before + count;
 	direction->run_bytes += payload_bytes;
+	direction->run_last_ns += gap_ns;
 	if (before >= WEIR_BULK_PACKETS) {
 		direction->bulk_packets += count;
 		direction->bulk_bytes += payload_bytes;
-		direction->bulk_duration_ns += now_ns - direction->run_last_ns;
+		direction->bulk_duration_ns += gap_ns;
 	} else if (direction->run_packets >= WEIR_BULK_PACKETS) {
 		direction->bulk_count++;
 		direction->bulk_packets += direction->run_packets;
 		direction->bulk_bytes += direction->run_bytes;
-		direction->bulk_duration_ns += now_ns - direction->run_start_ns;
+		direction->bulk_duration_ns +=
+			direction->run_last_ns - direction->run_start_ns;
 	}
-	direction->run_last_ns = now_ns;
 }
 
 /* Forward is the first packet's direction, unless that packet is the answer to a SYN. */
