@@ -138,8 +138,9 @@ static __always_inline void guess_again(const struct weir_key *key,
 					const struct weir_record *record,
 					struct weir_guess *guess)
 {
-	const __u32 begun =
-		record->direction[WEIR_FORWARD].first_ns ? WEIR_FORWARD : WEIR_BACKWARD;
+	const __u32 begun = record->direction[WEIR_FORWARD].first_ns == record->first_ns
+				    ? WEIR_FORWARD
+				    : WEIR_BACKWARD;
 	__u8 dscp = record->direction[begun & 1].first_dscp;
 	__u32 low_port = 0, high_port = 0;
 

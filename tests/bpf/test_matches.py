@@ -268,3 +268,19 @@ def test_more_flows_than_one_list_holds(loaded_table: Engine) -> None:
     kernel.set_matches(compiled([Match(WEB)]))
     kernel.reclassify(rows)
     assert living(loaded_table) == {9: (WEB, RULE, 0)}
+
+
+def test_the_code_point_is_the_first_packets_though_it_was_an_answer(
+    loaded_table: Engine,
+) -> None:
+    """A SYN with ACK begins a flow backward; the other direction has its own code point."""
+    kernel = loaded_table.kernel
+    answer = build.tcp(443, 40000, flags=build.SYN | build.ACK)
+    for packet in (
+        build.ipv4("198.51.100.1", PHONE, answer, dscp=46),
+        build.ipv4(PHONE, "198.51.100.1", build.tcp(40000, 443), dscp=10),
+    ):
+        loaded_table.run("weir_egress", build.ethernet(packet)[0])
+    kernel.set_matches(compiled([Match(WEB, dscp=frozenset({46}))]))
+    kernel.reclassify(kernel.walk()[0])
+    assert living(loaded_table) == {443: (WEB, RULE, 0)}
