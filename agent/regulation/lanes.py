@@ -81,6 +81,11 @@ class Lane:
         """Return egress or ingress."""
         return "egress" if self.hook == TX else "ingress"
 
+    @property
+    def major(self) -> int:
+        """Return the handle of the tree."""
+        return EGRESS_MAJOR if self.hook == TX else INGRESS_MAJOR
+
     def state(self) -> LaneState:
         """Return how the direction stands."""
         last, controller = self.last, self.controller

@@ -20,7 +20,6 @@ from agent.capture.layout import TX
 from agent.qos.apply import given, statistics, transaction
 from agent.qos.apply.operate import Both, Operator
 from agent.qos.demand import Quantiles
-from agent.qos.diff import diff
 from agent.qos.htb import Moves
 from agent.qos.plan import ifb_name
 from agent.qos.section import Settings
@@ -225,12 +224,14 @@ class Regulator:
         for lane in self._lanes[name]:
             device = name if lane.hook == TX else ifb_name(name)
             index = self._indices[name] if lane.hook == TX else standing.index_of(device)
-            if not index or statistics.of_root(operator.netlink, index) is None:
+            counts = (
+                statistics.of_tree(operator.netlink, index, lane.major) if index else None
+            )
+            if counts is None:
                 if watched is not None:
                     lane.silence(self.rows, watched.slot)
                 continue
             trip = self._round_trip(watched, now) if lane.controller.is_adaptive else None
-            counts = statistics.by_class(operator.netlink, index)
             decision = lane.step(now, counts, trip, self._advice(lane))
             decided[0 if lane.hook == TX else 1] = decision.moves
             if watched is not None:
@@ -260,14 +261,7 @@ class Regulator:
         if not moves or moves == self._moves:
             return
         wanted, _ = operator.wanted(moves)
-        steps = diff(operator.kernel.read(), wanted)
-        strange = [step for step in steps if not standing.is_move(step)]
-        if strange:
-            raise ValueError(
-                f"qos: {strange[0].item.device}: the tree is of other settings: "
-                "run: weir-agent qos apply, or weir-agent qos revert"
-            )
-        transaction.adjust(operator.kernel, wanted)
+        transaction.adjust(operator.kernel, wanted, standing.is_move)
         self._moves = dict(moves)
 
     def _leave(self) -> None:

@@ -86,13 +86,9 @@ class Operator:
     def _left_alone(self) -> list[Item]:
         """Return how devices were that are no longer in the settings."""
         named = {one.name for one in self.settings.interfaces}
-        present = {key[0] for key in self.kernel.read()}
-        return [
-            item
-            for device, items in self.journal.before().items()
-            if device not in named and device in present
-            for item in items
-        ]
+        left = {d: items for d, items in self.journal.before().items() if d not in named}
+        present = {key[0] for key in self.kernel.read()} if left else set()
+        return [item for d, items in left.items() if d in present for item in items]
 
     def plan(self) -> tuple[list[str], list[str]]:
         """Return the steps that `apply` would take, in words, and notes; take none."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pyroute2.netlink.rtnl import RTM_GETQDISC, RTM_GETTCLASS
 
@@ -16,6 +16,7 @@ from agent.qos.tree import EGRESS_MAJOR, INGRESS_MAJOR, ROOT, is_our_handle
 from agent.records import CLASS_NAMES
 
 _BASIC, _QUEUE, _PACKETS64 = 1, 3, 8
+_MAJORS: Final = (EGRESS_MAJOR, INGRESS_MAJOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,23 @@ class Counts:
         )
 
 
+def of_tree(netlink: Netlink, index: int, major: int) -> Mapping[str, Counts] | None:
+    """Return class -> counts of one tree; None: none stands there. Raises Refused."""
+    handles = by_handle(netlink, index, (major,))
+    # The kernel tells every qdisc that it has: only asked where there is no class.
+    if not handles and of_root(netlink, index) is None:
+        return None
+    return _classes(handles)
+
+
 def by_class(netlink: Netlink, index: int) -> Mapping[str, Counts]:
     """Return class -> counts of a device's tree, both branches together. Raises Refused."""
+    return _classes(by_handle(netlink, index))
+
+
+def _classes(handles: Mapping[int, Counts]) -> Mapping[str, Counts]:
     found = dict.fromkeys(CLASS_NAMES, Counts())
-    for handle, counts in by_handle(netlink, index).items():
+    for handle, counts in handles.items():
         number = handle & 0xF
         is_leaf = handle & 0xFFF0 in (ACTIVE_LEAVES, BASELINE_LEAVES)
         if is_leaf and number < len(CLASS_NAMES):
@@ -51,14 +65,16 @@ def by_class(netlink: Netlink, index: int) -> Mapping[str, Counts]:
     return found
 
 
-def by_handle(netlink: Netlink, index: int) -> Mapping[int, Counts]:
+def by_handle(
+    netlink: Netlink, index: int, majors: Iterable[int] = _MAJORS
+) -> Mapping[int, Counts]:
     """Return handle -> counts of Weir's classes on a device. Raises Refused.
 
     Fair queues show every flow that waits as a class: those are not taken.
     """
     return {
         one["handle"]: _counts(one)
-        for major in (EGRESS_MAJOR, INGRESS_MAJOR)
+        for major in majors
         for one in netlink.tc(RTM_GETTCLASS, index, parent=major << 16)
         if one.get_attr("TCA_KIND") == "htb"
     }

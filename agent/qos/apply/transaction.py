@@ -7,7 +7,7 @@ not matter how far a change came, nor whether the step that failed was taken.
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Final
 
@@ -90,17 +90,21 @@ def apply(
         return steps
 
 
-def adjust(kernel: Kernel, wanted: State) -> list[Change]:
+def adjust(
+    kernel: Kernel, wanted: State, may_move: Callable[[Change], bool] = lambda _: True
+) -> list[Change]:
     """Move the rates of trees that stand; return the steps taken.
 
-    Nothing is written to disk: this happens every second, only numbers change, and the next
-    start sets them anyway. Raises ValueError when more than numbers would change; Refused
-    when the old numbers are back.
+    Nothing is written to disk: only numbers change, and the next start sets them anyway.
+    Raises ValueError when more would change, or may; Refused when the old ones are back.
     """
     actual = kernel.read()
     steps = diff(actual, wanted)
-    if not all(_is_number(step) for step in steps):
-        raise ValueError("qos: the tree is not as Weir left it: apply it again")
+    for step in steps:
+        if not (_is_number(step) and may_move(step)):
+            where, what = step.item.device, "the tree is of other settings"
+            remedy = "run: weir-agent qos apply, or weir-agent qos revert"
+            raise ValueError(f"qos: {where}: {what}: {remedy}")
     try:
         for step in steps:
             kernel.write(step)
@@ -125,6 +129,8 @@ def recover(kernel: Kernel, journal: Journal, now: float) -> bool:
 
     For the daemon's start and every tick, and for a process that finds the daemon dead.
     """
+    if journal.entry() is None:
+        return False  # nearly always: and nothing is locked, so nothing is written
     with journal.locked():
         entry = journal.entry()
         if entry is None or (entry.confirm_by is not None and now < entry.confirm_by):
@@ -236,13 +242,10 @@ def _rehearse(actual: State, steps: Sequence[Change]) -> None:
 
 
 def _is_number(step: Change) -> bool:
-    if step.old is None or step.new is None:
-        return False
-    return isinstance(step.new, Class) or (
-        isinstance(step.new, Qdisc)
-        and isinstance(step.old, Qdisc)
-        and step.new.handle == step.old.handle
-    )
+    old, new = step.old, step.new
+    if isinstance(old, Qdisc) and isinstance(new, Qdisc):
+        return new.handle == old.handle
+    return isinstance(old, Class) and isinstance(new, Class)
 
 
 def _untouched(actual: State, wanted: State) -> dict[str, tuple[Item, ...]]:

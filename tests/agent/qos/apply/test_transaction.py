@@ -60,9 +60,20 @@ def test_rates_are_adjusted_without_notes_on_disk(bench):
 
 
 def test_adjusting_refuses_to_build(bench):
-    with bench.kernel() as kernel, pytest.raises(ValueError, match="apply it again"):
+    with bench.kernel() as kernel, pytest.raises(ValueError, match="qos apply"):
         transaction.adjust(kernel, bench.wanted(20))
     assert BARE in bench.tc("qdisc", "show")
+
+
+def test_a_tick_without_a_change_writes_nothing(bench):
+    """It comes every second, and a router's disk is flash, or full."""
+    with bench.kernel() as kernel:
+        assert not transaction.recover(kernel, bench.journal, 999.0)
+        assert not bench.directory.exists()
+        bench.apply(bench.wanted(20))
+        before = (bench.directory / "lock").stat().st_mtime_ns
+        assert not transaction.recover(kernel, bench.journal, 999.0)
+    assert (bench.directory / "lock").stat().st_mtime_ns == before
 
 
 def test_a_change_that_is_not_confirmed_is_taken_back(bench):
