@@ -1,4 +1,4 @@
-"""weir-collector: run, check, users, tokens."""
+"""weir-collector: run, check, health, users, tokens."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from collector import looks
 from collector.config import FIELDS, Config, load
 from collector.ingest.journal import JournalError
 from collector.records import StateError
 from collector.state.control import Control
 from collector.state.folder import Hold, pack, unpack
 from collector.state.users import UserError
+from collector.store import processor
 from collector.store.answers import StoreError
 from wire.settings import ConfigError
 
@@ -45,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("run", run, "serve until stopped"),
         ("check", check, "check settings, folders and stores, then end"),
+        ("health", health, "ask the running collector whether it is ready"),
     ):
         settings(commands.add_parser(name, help=text)).set_defaults(command=command)
     users = commands.add_parser("user", help="who may sign in").add_subparsers(
@@ -112,6 +115,7 @@ def flags_of(options: argparse.Namespace) -> dict[str, str]:
 
 def run(config: Config, options: argparse.Namespace) -> int:
     """Serve."""
+    processor.demand(config)
     # Not above: the other commands need no store.
     from collector import daemon
 
@@ -122,10 +126,19 @@ def run(config: Config, options: argparse.Namespace) -> int:
 
 def check(config: Config, options: argparse.Namespace) -> int:
     """Check settings and stores."""
+    processor.demand(config)
     control = Control(Path(config.data_dir))
     control.close()
     say(options, {"status": "ok"}, f"settings are good; state is in {config.data_dir}")
     return 0
+
+
+def health(config: Config, options: argparse.Namespace) -> int:
+    """Tell whether the collector with these settings is ready: 0, else 1."""
+    found = looks.health(config)
+    status, reason = found.get("status"), found.get("reason")
+    say(options, found, f"{status}: {reason}" if reason else str(status))
+    return 0 if status == "ok" else 1
 
 
 def backup(config: Config, options: argparse.Namespace) -> int:

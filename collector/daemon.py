@@ -22,7 +22,6 @@ from collector.records import StateError
 from collector.state.folder import Hold
 from collector.store.answers import StoreError
 from collector.store.cluster import Cluster
-from collector.store.embedded import Embedded
 from collector.store.store import Door
 from wire.settings import ConfigError
 
@@ -154,6 +153,9 @@ def door_of(config: Config) -> Door:
     """Open the engine that the settings name."""
     if config.store_url:
         return Cluster(config.store_url, config.store_user, config.store_password)
+    # Not above: it takes hundreds of megabytes, and the process ends where AVX2 is missing.
+    from collector.store.embedded import Embedded
+
     return Embedded(Path(config.data_dir) / "store")
 
 
