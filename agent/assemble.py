@@ -65,10 +65,8 @@ def regulation_in_force(config: Config) -> Settings:
     """
     settings, directory = regulation(config), qos_directory(config)
     try:
-        known = given.load_capacities(directory)
-        having = tuple(one.having(known.get(one.name, {})) for one in settings.interfaces)
         return joined(
-            dataclasses.replace(settings, interfaces=having),
+            settings.having(given.load_capacities(directory)),
             given.load(directory),
             given.load_matches(directory),
         )

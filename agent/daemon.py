@@ -272,6 +272,7 @@ def start(config: Config, reread: Callable[[], Config]) -> Daemon:
         session.watch.interfaces,
         lambda: (pipeline.walked_ns / assemble.SECOND_NS, pipeline.live),
         RegulatorClock(time.monotonic_ns, time.time_ns),
+        is_chosen=session.watch.wants,
     )
     placement = Placement()
     placement.take(settings.matches)

@@ -221,6 +221,10 @@ class Watch:
         """Slots that count, or have counted and are still to be reported."""
         return sorted(self._slots)
 
+    def wants(self, name: str) -> bool:
+        """Whether an interface of this name is watched as soon as it is there."""
+        return any(fnmatch.fnmatchcase(name, one) for one in self.choice.patterns)
+
     def interfaces(self) -> tuple[Interface, ...]:
         """The interfaces behind the slots in use, in the slots' order."""
         return tuple(

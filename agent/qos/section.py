@@ -67,6 +67,11 @@ class Shaped:
     floor_bps: int
     measured: frozenset[str] = frozenset()  # ways whose rate is found out
 
+    @property
+    def is_auto(self) -> bool:
+        """Whether a rate follows from the speed of the device."""
+        return None in (self.egress_bps, self.ingress_bps)
+
     def source(self, way: str) -> str:
         """Return where the capacity of a way comes from: settings, device or measured."""
         given = self.egress_bps if way == "egress" else self.ingress_bps
@@ -113,6 +118,11 @@ class Settings:
     def capacity_bps(self) -> int:
         """Return the first link's capacity to the outside; 0: not known."""
         return next((one.egress_bps for one in self.interfaces if one.egress_bps), 0)
+
+    def having(self, learned: Mapping[str, Mapping[str, int]]) -> Settings:
+        """Return the same with what was measured, bit/s by device and way."""
+        found = tuple(one.having(learned.get(one.name, {})) for one in self.interfaces)
+        return replace(self, interfaces=found)
 
     def marks(self) -> tuple[int, ...]:
         """Return the code point of every class, in the order of CLASS_NAMES."""

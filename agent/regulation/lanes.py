@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -21,6 +22,8 @@ from agent.records import CLASS_NAMES
 from agent.reports import ClassShare, LaneState
 
 Array = npt.NDArray[Any]
+
+LOG: Final = logging.getLogger("weir.qos")
 
 SECOND_NS: Final = 1_000_000_000
 VOICE, UNKNOWN = CLASS_NAMES.index("voice"), CLASS_NAMES.index("unknown")
@@ -45,6 +48,15 @@ class Counts(Protocol):
     @property
     def backlog_bytes(self) -> int:
         """Now."""
+
+
+Forecast = Callable[[str, str], Mapping[str, Quantiles]]
+"""Device, way -> what a model last said of the demand; it may fail, but never waits."""
+
+
+def no_forecast(device: str, way: str) -> Mapping[str, Quantiles]:
+    """Tell that nobody forecasts: what was served takes its place."""
+    return {}
 
 
 class Rows(Protocol):
@@ -85,6 +97,14 @@ class Lane:
     def major(self) -> int:
         """Return the handle of the tree."""
         return EGRESS_MAJOR if self.hook == TX else INGRESS_MAJOR
+
+    def go_on_from(self, before: Lane) -> None:
+        """Take over what was learned of the same link."""
+        self.controller.refused = before.controller.refused
+        if before.controller.bounds == self.controller.bounds:
+            self.controller.rate = before.controller.rate
+            self.controller.served = before.controller.served
+            self.before, self.before_at = before.before, before.before_at
 
     def state(self) -> LaneState:
         """Return how the direction stands."""
@@ -131,6 +151,15 @@ class Lane:
         self.before, self.before_at = counts, now
         self.last = self.controller.step(now, reading, forecast)
         return self.last
+
+    def advice(self, forecast: Forecast) -> Mapping[str, Quantiles]:
+        """Return what a model says; one that fails is as good as none."""
+        try:
+            return forecast(self.device, self.way)
+        except Exception as error:  # noqa: BLE001 - a model is advice from outside
+            self.controller.refused["failed"] += 1
+            LOG.debug("qos: %s %s: no forecast: %s", self.device, self.way, error)
+            return {}
 
     def tell(self, rows: Rows, slot: int, deadline_ns: int) -> None:
         """Have packets obey until a moment of the monotonic clock."""

@@ -7,32 +7,39 @@ to obey. Whatever fails here is said once and counted; packets then take the bas
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar
 
 from agent.capture.layout import TX
 from agent.qos.apply import given, statistics, transaction
 from agent.qos.apply.operate import Both, Operator
-from agent.qos.demand import Quantiles
 from agent.qos.htb import Moves
 from agent.qos.plan import ifb_name
 from agent.qos.section import Settings
 from agent.records import Array, Interface
 from agent.regulation import standing
-from agent.regulation.lanes import SECOND_NS, Lane, Rows, lanes, round_trip_s
+from agent.regulation.lanes import (
+    SECOND_NS,
+    Forecast,
+    Lane,
+    Rows,
+    lanes,
+    no_forecast,
+    round_trip_s,
+)
 from agent.regulation.measured import Measured, Walk
 from agent.reports import RegulatorState
 
 LOG: Final = logging.getLogger("weir.qos")
 
 PERIOD_S: Final = 1.0
-RETRY_S: Final = 10.0
+RETRY_NS: Final = 10 * SECOND_NS
 """Until what failed as a whole is tried again."""
 
 TRIP_AGE_NS: Final = 30 * SECOND_NS
@@ -50,9 +57,9 @@ class Clock:
     unix_ns: Callable[[], int]
 
 
-def no_forecast(device: str, way: str) -> Mapping[str, Quantiles]:
-    """Tell that nobody forecasts: what was served takes its place."""
-    return {}
+def nobody_chooses(device: str) -> bool:
+    """Tell that nobody watches a device."""
+    return False
 
 
 @dataclass(slots=True)
@@ -65,8 +72,8 @@ class Regulator:
     interfaces: Callable[[], tuple[Interface, ...]]
     flows: Callable[[], tuple[float, Array]]  # unix time of the last walk, FLOW_DELTA
     clock: Clock
-    # What a model last said of a direction's demand; it may fail, but never waits.
-    forecast: Callable[[str, str], Mapping[str, Quantiles]] = no_forecast
+    forecast: Forecast = no_forecast
+    is_chosen: Callable[[str], bool] = nobody_chooses  # to be watched, by name
     problems: tuple[str, ...] = ()
     failures: int = 0
     state: RegulatorState = RegulatorState()
@@ -76,22 +83,18 @@ class Regulator:
     _operator: Operator | None = None
     _lanes: dict[str, tuple[Lane, ...]] = field(default_factory=dict)
     _indices: dict[str, int] = field(default_factory=dict)  # devices that are there
+    _speeds: dict[str, int] = field(default_factory=dict)  # of those shaped by speed
+    _unfit: dict[str, str] = field(default_factory=dict)  # left as they are, and why
     _moves: Mapping[str, Both] | None = None  # as the trees have them; None: not known
     _has_new_settings: bool = False
     _due: bool = False  # the tree is to be applied
-    _retry_at: float = 0.0
+    _retry_ns: int = 0  # monotonic
     _trouble: str = ""  # why the tree is not as it should be, until a try succeeds
     _measured: Measured = field(init=False)
 
     def __post_init__(self) -> None:
         self._measured = Measured.remembering(given.load_capacities(self.directory))
-        self.settings = self._in_force(self.settings)
-
-    def _in_force(self, settings: Settings) -> Settings:
-        """Return the settings with the capacities that were measured."""
-        known = self._measured.capacities()
-        having = tuple(one.having(known.get(one.name, {})) for one in settings.interfaces)
-        return dataclasses.replace(settings, interfaces=having)
+        self.settings = self.settings.having(self._measured.capacities())
 
     @property
     def is_idle(self) -> bool:
@@ -122,18 +125,17 @@ class Regulator:
         now = self.clock.unix_ns() / SECOND_NS
         try:
             self._say(self._step(now))
+            states = standing.lane_states(self.settings, self._lanes)
         except Exception as error:  # noqa: BLE001 - counting goes on whatever happens here
-            self._fail(now, error)
+            self._fail(error)
+            states = self.state.lanes
         self.state = RegulatorState(
-            self.settings.mode,
-            standing.lane_states(self.settings, self._lanes),
-            self.failures,
-            self.problems,
+            self.settings.mode, states, self.failures, self.problems
         )
 
-    def _fail(self, now: float, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         self.failures += 1
-        self._retry_at = now + RETRY_S
+        self._retry_ns = self.clock.monotonic_ns() + RETRY_NS
         self._close()
         told = str(error) or type(error).__name__
         self._trouble = told if told.startswith("qos") else f"qos: {told}"
@@ -149,10 +151,10 @@ class Regulator:
         watched = {item.name: item for item in self.interfaces()}
         self._measure(watched, now)
         self._follow(watched)
-        operator = self._opened(watched)
+        operator = self._opened()
         if transaction.recover(operator.kernel, operator.journal, now):
             LOG.warning("qos: a change that was cut short or not confirmed was taken back")
-        is_held = now < self._retry_at
+        is_held = self.clock.monotonic_ns() < self._retry_ns
         if self._due and not is_held:
             steps = operator.apply()
             LOG.info("qos: %d steps taken", len(steps))
@@ -164,7 +166,8 @@ class Regulator:
             self._move(operator, {name: both for name, both in moves.items() if both})
             self._trouble = ""
         held = (self._trouble,) if self._trouble else ()
-        return (*held, *standing.lacking(self.settings, self._indices, watched))
+        lacking = standing.lacking(self.settings, self._indices, watched, self.is_chosen)
+        return (*held, *self._unfit.values(), *lacking)
 
     def _measure(self, watched: Mapping[str, Interface], now: float) -> None:
         """Find out what links carry that nobody has told."""
@@ -173,41 +176,49 @@ class Regulator:
         if self._measured.look(self.settings.interfaces, watched, self.rows, walk):
             capacities = self._measured.capacities()
             LOG.info("qos: capacity measured, bit/s: %s", capacities)
-            given.save_capacities(self.directory, capacities)
             self._take(self.settings)
+            try:
+                given.save_capacities(self.directory, capacities)
+            except OSError as error:
+                LOG.warning("qos: capacities would be forgotten at a restart: %s", error)
 
     def _follow(self, watched: Mapping[str, Interface]) -> None:
-        """Begin anew whenever a device has come or gone, or the settings are other ones."""
+        """Begin anew whenever a device, its speed or the settings are other ones."""
         indices = standing.present(self.settings)
-        if indices == self._indices and self._lanes.keys() == indices.keys():
+        speeds = standing.speeds(self.settings, watched, self._speeds)
+        is_other = self._has_new_settings or standing.is_told_anew(speeds, self._speeds)
+        if indices == self._indices and not is_other:
             return
         self._close()
-        self._indices = indices
-        stands = any(lane.last for both in self._lanes.values() for lane in both)
-        is_asked = self.settings.mode == "shape" or (self._has_new_settings and stands)
-        self._due = is_asked and (bool(indices) or self._has_new_settings)
+        before = {(lane.device, lane.way): lane for lane in self._all()}
+        self._lanes, self._unfit = standing.fitting(self.settings, indices, speeds)
+        is_asked = self.settings.mode == "shape" or (
+            is_other and any(lane.last for lane in before.values())
+        )
+        self._due = is_asked and (bool(self._lanes) or is_other)
+        for lane in self._all():
+            old = before.pop((lane.device, lane.way), None)
+            if old and self._indices.get(lane.device) == indices[lane.device]:
+                lane.go_on_from(old)
+        for (name, _), lane in before.items():
+            if name in watched and name not in self._unfit:
+                lane.silence(self.rows, watched[name].slot)
+        self._indices, self._speeds = indices, speeds
         self._moves, self._has_new_settings = None, False
-        before = self._lanes
-        self._lanes = {
-            one.name: lanes(self.settings, one, standing.speed_of(watched, one.name))
-            for one in self.settings.interfaces
-            if one.name in indices
-        }
-        kept = {(lane.device, lane.way) for both in self._lanes.values() for lane in both}
-        for name in before.keys() & watched.keys():
-            for lane in before[name]:
-                if (name, lane.way) not in kept:
-                    lane.silence(self.rows, watched[name].slot)
 
-    def _opened(self, watched: Mapping[str, Interface]) -> Operator:
+    def _all(self) -> Iterator[Lane]:
+        return chain.from_iterable(self._lanes.values())
+
+    def _opened(self) -> Operator:
         if self._operator is None:
             there = tuple(
-                one for one in self.settings.interfaces if one.name in self._indices
+                one for one in self.settings.interfaces if one.name in self._lanes
             )
             self._operator = Operator(
                 dataclasses.replace(self.settings, interfaces=there),
                 self.directory,
-                {name: standing.speed_of(watched, name) for name in self._indices},
+                self._speeds,
+                frozenset(self._unfit),
             )
         return self._operator
 
@@ -232,7 +243,7 @@ class Regulator:
                     lane.silence(self.rows, watched.slot)
                 continue
             trip = self._round_trip(watched, now) if lane.controller.is_adaptive else None
-            decision = lane.step(now, counts, trip, self._advice(lane))
+            decision = lane.step(now, counts, trip, lane.advice(self.forecast))
             decided[0 if lane.hook == TX else 1] = decision.moves
             if watched is not None:
                 left_ns = int((decision.expires - now) * SECOND_NS)
@@ -240,15 +251,6 @@ class Regulator:
         if decided == [None, None]:
             return None
         return decided[0] or Moves(), decided[1] or Moves()
-
-    def _advice(self, lane: Lane) -> Mapping[str, Quantiles]:
-        """Return what a model says of a direction; one that fails is as good as none."""
-        try:
-            return self.forecast(lane.device, lane.way)
-        except Exception as error:  # noqa: BLE001 - a model is advice from outside
-            lane.controller.refused["failed"] += 1
-            LOG.debug("qos: %s %s: no forecast: %s", lane.device, lane.way, error)
-            return {}
 
     def _round_trip(self, watched: Interface | None, now: float) -> float | None:
         if watched is None:
@@ -265,29 +267,33 @@ class Regulator:
         self._moves = dict(moves)
 
     def _leave(self) -> None:
-        with contextlib.suppress(Exception):
+        try:
             watched = {item.name: item for item in self.interfaces()}
-            for name, both in self._lanes.items():
-                for lane in both:
-                    if name in watched:
-                        lane.tell(self.rows, watched[name].slot, 0)
+            for lane in self._all():
+                if lane.device in watched:
+                    lane.tell(self.rows, watched[lane.device].slot, 0)
             if self._operator is not None and self._moves:
                 self._move(self._operator, dict.fromkeys(self._moves, _NONE))
+        except (OSError, ValueError) as error:
+            # The baseline holds all the same, as soon as the deadline is over.
+            LOG.warning("qos: rates are left as they were moved: %s", error)
         self._close()
 
     def take(self, settings: Settings) -> None:
         """Take other settings; the next step changes trees in place. Raises BadRule."""
-        wanted = self._in_force(settings)
+        wanted = settings.having(self._measured.capacities())
         watched = {item.name: item for item in self.interfaces()}
+        speeds = standing.speeds(wanted, watched, self._speeds)
         for one in wanted.interfaces:
-            lanes(wanted, one, standing.speed_of(watched, one.name))
+            if not one.is_auto or speeds[one.name]:
+                lanes(wanted, one, speeds.get(one.name, 0))
         self._take(settings)
 
     def _take(self, settings: Settings) -> None:
-        self.settings = self._in_force(settings)
+        self.settings = settings.having(self._measured.capacities())
         # The next step begins anew, at once.
-        self._indices, self._has_new_settings, self._retry_at = {}, True, 0.0
+        self._has_new_settings, self._retry_ns = True, 0
 
     def plan(self) -> tuple[list[str], list[str]]:
         """Return what applying would do, and notes. Raises OSError, ValueError."""
-        return self._opened({item.name: item for item in self.interfaces()}).plan()
+        return self._opened().plan()

@@ -32,6 +32,7 @@ class Operator:
     settings: Settings
     directory: Path
     speeds_bps: Mapping[str, int] = field(default_factory=dict)
+    untouched: frozenset[str] = frozenset()  # devices that stay as they are
     netlink: Netlink = field(default_factory=Netlink)
     journal: Journal = field(init=False)
     kernel: Kernel = field(init=False)
@@ -87,8 +88,15 @@ class Operator:
         """Return how devices were that are no longer in the settings."""
         named = {one.name for one in self.settings.interfaces}
         left = {d: items for d, items in self.journal.before().items() if d not in named}
-        present = {key[0] for key in self.kernel.read()} if left else set()
-        return [item for d, items in left.items() if d in present for item in items]
+        found: list[Item] = []
+        there = self.kernel.read().values() if left else ()
+        for device, items in left.items():
+            if device in self.untouched:
+                both = (device, ifb_name(device))
+                found += [item for item in there if item.device in both]
+            elif any(item.device == device for item in there):
+                found += items
+        return found
 
     def plan(self) -> tuple[list[str], list[str]]:
         """Return the steps that `apply` would take, in words, and notes; take none."""
