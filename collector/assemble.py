@@ -26,12 +26,13 @@ from collector.config import FIELDS, Config
 from collector.forward.relay import Relay
 from collector.ingest.http import Uploads
 from collector.ingest.journal import Journal
-from collector.pipeline import Intake, Threads
+from collector.pipeline import Intake
 from collector.records import Principal, Route, Token
 from collector.state.control import Control
 from collector.store import tables
 from collector.store.read import Reader
 from collector.store.store import Door, Store
+from collector.threads import Threads
 
 VERSION: Final = "0.1.0"
 MEGABYTE: Final = 1 << 20
@@ -91,7 +92,6 @@ class Assembly:
         )
         self.control = Control(folder)
         self.store = Store(door, site_of(config))
-        self.store.migrate()
         journal = Journal(folder / "journal", self.control.ledger.positions()[0])
         self.relay: Relay | None = None
         limits = (config.decoded_max_mb * MEGABYTE, config.journal_max_mb * MEGABYTE)
@@ -130,6 +130,7 @@ class Assembly:
             table,
             self.rates,
             self.clocks.steady,
+            lambda: self.overview.is_ready,
         )
         self.socket = LiveSocket(self.hub, gate, self.clocks.now)
         self.overview.watching = lambda: (self.socket.watching, self.socket.dropped)
@@ -163,9 +164,9 @@ class Assembly:
         """Return what takes uploads: our own intake, or the relay to another collector."""
         body_bytes_max = self.config.body_max_mb * MEGABYTE
         if self.config.backend_url:
-            relay = self.relay = Relay(self.config.backend_url, body_bytes_max)
-            self.overview.relayed = lambda: (relay.forwarded, relay.failed)
-            return (relay,)
+            self.relay = Relay(self.config.backend_url, body_bytes_max)
+            self.overview.relay = self.relay
+            return (self.relay,)
         return (Uploads(self.intake, self.clocks.now_ns, body_bytes_max), self.socket)
 
     async def read(self, question: Any, *arguments: Any) -> Any:

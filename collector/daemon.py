@@ -28,6 +28,8 @@ from wire.settings import ConfigError
 LOG: Final = logging.getLogger("collector")
 DRAIN_SECONDS: Final = 10.0
 HOUSEKEEPING_SECONDS: Final = 30.0
+TRIAL_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 2.0
 
 Reload = Callable[[], Config]
 
@@ -48,34 +50,62 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._read_settings_again)
-        await self.parts.intake.replay()
         runners = [await self._listen(port, app) for port, app in self.parts.applications()]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                work = tasks.create_task(self._work(runners))
+                await stop.wait()
+                await self._finish(runners)
+                work.cancel()
+        except* (StateError, StoreError, OSError) as group:
+            raise group.exceptions[0] from None
+
+    async def _work(self, runners: list[web.AppRunner]) -> None:
+        """Get ready while the listeners say so, then do everything there is to do."""
+        await self._reach_the_store()
+        await self.parts.intake.replay()
+        await self._try_the_way()
         self.parts.overview.is_ready = True
         notify("READY=1")
         is_tls = self._tls is not None
         LOG.info("ready: %s", ", ".join(address_of(one, is_tls) for one in runners))
         async with asyncio.TaskGroup() as tasks:
-            running = [
+            for work in (
+                self.parts.intake.run_commits(),
+                self.parts.intake.backlog.run(),
+                self._each_second(),
+                self._show(),
+                self._keep_trying(),
+                self._keep_house(),
+            ):
                 tasks.create_task(work)
-                for work in (
-                    self.parts.intake.run_commits(),
-                    self.parts.intake.run_applies(),
-                    self._each_second(),
-                    self._keep_house(),
-                )
-            ]
-            await stop.wait()
-            notify("STOPPING=1")
-            self.parts.overview.is_ready = False
-            for runner in runners:
-                await runner.cleanup()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    await self.parts.intake.drained()
-            for task in running:
-                task.cancel()
-            if self.parts.relay is not None:
-                await self.parts.relay.close()
+
+    async def _finish(self, runners: list[web.AppRunner]) -> None:
+        """Take nothing more, and bring what was taken where it belongs."""
+        notify("STOPPING=1")
+        self.parts.overview.is_ready = False
+        for runner in runners:
+            await runner.cleanup()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self.parts.intake.drained()
+        if self.parts.relay is not None:
+            await self.parts.relay.close()
+
+    async def _reach_the_store(self) -> None:
+        """Open the tables; a server that starts later than we do is waited for."""
+        overview, threads = self.parts.overview, self.parts.threads
+        while True:
+            try:
+                await threads.run(threads.writer, self.parts.store.migrate)
+            except StoreError as error:
+                if not overview.waits_for:
+                    LOG.error("%s: waiting for the store", error)
+                overview.waits_for = f"the store fails: {error}"
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                overview.waits_for = ""
+                return
 
     async def _listen(self, port: int, app: web.Application) -> web.AppRunner:
         """Open one listener. Bodies stay as they came: the ingest bounds them."""
@@ -109,25 +139,43 @@ class Daemon:
         )
 
     async def _each_second(self) -> None:
-        """Send the live picture and feed the watchdog."""
+        """Do what waits for nothing, and feed the watchdog."""
         while True:
             await asyncio.sleep(1.0 - time.time() % 1.0)
             notify("WATCHDOG=1")
-            self._tell_of_the_store()
+            self._tell_of_trouble()
             self.parts.socket.remember()
+
+    async def _show(self) -> None:
+        """Send the live picture, each second where the store answers in time."""
+        while True:
+            await asyncio.sleep(1.0 - time.time() % 1.0)
             if self.parts.socket.watching:
                 with logged("the live picture"):
                     found = await self.parts.overview.picture(self.parts.read, time.time())
                     self.parts.socket.push(*found)
 
-    def _tell_of_the_store(self) -> None:
-        """Log that the store fails, and that it works again: once each."""
-        failing = self.parts.intake.store_failing
+    def _tell_of_trouble(self) -> None:
+        """Log that uploads are held up, and that they go on: once each."""
+        failing = self.parts.overview.failing()
         if failing and not self._is_failing:
-            LOG.error("%s: uploads wait in the journal: see to its disk or server", failing)
+            LOG.error("%s: agents wait: see to that disk or server", failing)
         elif self._is_failing and not failing:
-            LOG.info("the store works again")
+            LOG.info("uploads go on")
         self._is_failing = bool(failing)
+
+    async def _keep_trying(self) -> None:
+        """Try the way of uploads also when none come: agents ask for health first."""
+        while True:
+            await asyncio.sleep(TRIAL_SECONDS)
+            await self._try_the_way()
+
+    async def _try_the_way(self) -> None:
+        """Find out whether an upload could go where it has to."""
+        if self.parts.relay is not None:
+            await self.parts.relay.try_backend()
+        else:
+            await self.parts.intake.try_journal()
 
     async def _keep_house(self) -> None:
         """Raise and resolve alerts, forget what is old, keep the store under its cap."""

@@ -97,6 +97,7 @@ class Counts:
     rows: dict[str, int] = field(default_factory=dict)
     store_errors: int = 0
     replayed: int = 0
+    sketches: int = 0  # in the store, and on their way there
     restamped: int = 0
     commit_groups: int = 0
 

@@ -17,7 +17,7 @@ Checks = tuple[tuple[bool, Alert], ...]
 def of_collector(failing: str, free: float, backlog: float) -> Checks:
     """Return the checks of the collector itself; free and backlog are shares."""
     return (
-        (bool(failing), Alert("store", "critical", "The store fails", failing)),
+        (bool(failing), Alert("store", "critical", "Uploads are not stored", failing)),
         (
             free < DISK_FREE_LEAST,
             Alert("disk", "critical", "The disk is nearly full", f"{free:.1%} is free"),

@@ -65,7 +65,9 @@ class Gate:
         routes: Mapping[tuple[str, str], Route],
         rates: Rates,
         clock: Callable[[], float],
+        is_ready: Callable[[], bool],
     ) -> None:
+        self._is_ready = is_ready
         self._rules = rules
         self._identities = identities
         self._routes = routes
@@ -116,6 +118,8 @@ class Gate:
         request["principal"] = principal
         if route is not None:
             check_role(route.role, principal, self._rules.is_open)
+            if route.role != "open" and not self._is_ready():
+                raise Busy("the collector is not ready: /health says why")
             if request.method not in SAFE:
                 self.check_forgery(request, principal)
         return await handler(request)

@@ -33,24 +33,42 @@ class Counts(Protocol):
     rows: dict[str, int]
     store_errors: int
     replayed: int
+    sketches: int
     commit_groups: int
+
+
+class Backlog(Protocol):
+    """Uploads that are durable but not in the store."""
+
+    bytes: int
+
+    def __len__(self) -> int: ...
 
 
 class Intake(Protocol):
     """The way of uploads into the store."""
 
-    backlog_bytes: int
     journal_bytes_max: int
-    total_sketches: int
-    store_failing: str
+
+    @property
+    def backlog(self) -> Backlog:
+        """Return what is on its way."""
 
     @property
     def counts(self) -> Counts:
         """Return the counters."""
 
     @property
-    def pending(self) -> int:
-        """Return how many uploads are durable but not in the store."""
+    def failing(self) -> str:
+        """Return what keeps uploads from disk or store, or nothing."""
+
+
+class Relay(Protocol):
+    """The way of uploads to another collector."""
+
+    forwarded: int
+    failed: int
+    failing: str
 
 
 class Flows(Protocol):
@@ -127,16 +145,17 @@ class Overview:
         )
         self._open_alerts = 0
         self.is_ready = False
+        self.waits_for = ""
         self.watching: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        self.relayed: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.relay: Relay | None = None
 
     def health(self) -> dict[str, Any]:
-        """Return status, service, version, backend_url."""
-        status, reason = "ok", ""
+        """Return status, service, version, backend_url, and the reason when not ok."""
+        status, reason = "ok", self.failing()
         if not self.is_ready:
-            status = "starting"
-        elif self._intake.store_failing:
-            status, reason = "failing", self._intake.store_failing
+            status, reason = "starting", self.waits_for
+        elif reason:
+            status = "failing"
         return {
             "status": status,
             "service": "weir-collector",
@@ -144,6 +163,10 @@ class Overview:
             "backend_url": self._about["backend_url"],
             **({"reason": reason} if reason else {}),
         }
+
+    def failing(self) -> str:
+        """Return what keeps uploads from where they are to go, or nothing."""
+        return self._intake.failing or (self.relay.failing if self.relay else "")
 
     def measured(self) -> dict[str, Any]:
         """Return CPU, memory, disk and backlog."""
@@ -154,8 +177,8 @@ class Overview:
             "threads": self._process.num_threads(),
             "disk_free_bytes": disk.free,
             "disk_total_bytes": disk.total,
-            "backlog_bytes": self._intake.backlog_bytes,
-            "backlog_batches": self._intake.pending,
+            "backlog_bytes": self._intake.backlog.bytes,
+            "backlog_batches": len(self._intake.backlog),
         }
 
     def counters(self) -> Snapshot:
@@ -169,7 +192,8 @@ class Overview:
             ("replayed",): counts.replayed,
         }
         clients, dropped = self.watching()
-        forwarded, failed = self.relayed()
+        relay = self.relay
+        forwarded, failed = (relay.forwarded, relay.failed) if relay else (0, 0)
         families = (
             Family("batches_total", "counter", "Uploads.", ("outcome",), outcomes),
             Family("refusals_total", "counter", "Refused uploads.", ("status",),
@@ -179,11 +203,11 @@ class Overview:
             Family("rows_total", "counter", "Rows stored by table.", ("table",),
                    {(table,): count for table, count in counts.rows.items()}),
             Family("sketches", "gauge", "Sketches in the store.", (),
-                   {(): self._intake.total_sketches}),
+                   {(): counts.sketches}),
             Family("backlog_bytes", "gauge", "Acknowledged, not yet in the store.", (),
-                   {(): self._intake.backlog_bytes}),
+                   {(): self._intake.backlog.bytes}),
             Family("backlog_batches", "gauge", "Acknowledged, not yet in the store.", (),
-                   {(): self._intake.pending}),
+                   {(): len(self._intake.backlog)}),
             Family("commit_groups_total", "counter", "Writes to the journal.", (),
                    {(): counts.commit_groups}),
             Family("store_errors_total", "counter", "Inserts repeated.",
@@ -205,7 +229,7 @@ class Overview:
         figures = {
             "total_received": counts.stored + counts.duplicate + forwarded,
             "total_forwarded": forwarded,
-            "pending": self._intake.pending,
+            "pending": len(self._intake.backlog),
             "errors": sum(counts.refused.values()) + counts.store_errors + failed,
         }
         return Snapshot(families, figures)
@@ -258,10 +282,8 @@ class Overview:
     def _checks(self, now: float) -> Iterator[tuple[bool, Alert]]:
         """Yield every check: whether something is wrong, and the alert about it."""
         disk = shutil.disk_usage(Path(self._about["data_dir"]))
-        backlog = self._intake.backlog_bytes / self._intake.journal_bytes_max
-        yield from conditions.of_collector(
-            self._intake.store_failing, disk.free / disk.total, backlog
-        )
+        backlog = self._intake.backlog.bytes / self._intake.journal_bytes_max
+        yield from conditions.of_collector(self.failing(), disk.free / disk.total, backlog)
         clocks = self._hub.clocks()
         for row in self._registry.list():
             name = row["agent"]

@@ -78,7 +78,9 @@ class Service:
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this module."""
         return (
-            Route("GET", "/health", "open", "Ready or not.", self.health, "both"),
+            Route("GET", "/health", "open", "Ready or not, and why.", self.health, "both"),
+            Route("GET", "/health/live", "open", "Alive, whether ready or not.",
+                  self.alive, "both"),
             Route("GET", "/health/detailed", "open", "Ready or not; CPU, memory, backlog.",
                   self.detailed, "both"),
             Route("GET", "/metrics", "open",
@@ -98,6 +100,10 @@ class Service:
         """Answer GET /health; 503 while not ready."""
         health = self._status.health()
         return web.json_response(health, status=200 if health["status"] == "ok" else 503)
+
+    async def alive(self, request: web.Request) -> web.Response:
+        """Answer GET /health/live: nothing else that this process does is waited for."""
+        return web.json_response({"status": "alive"})
 
     async def detailed(self, request: web.Request) -> web.Response:
         """Answer GET /health/detailed; 503 while not ready."""

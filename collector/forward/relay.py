@@ -33,6 +33,7 @@ class Relay:
         self._session: aiohttp.ClientSession | None = None
         self.forwarded = 0
         self.failed = 0
+        self.failing = ""
 
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this room; the collector behind decides who may."""
@@ -55,25 +56,52 @@ class Relay:
             name: request.headers[name] for name in SENT_ON if name in request.headers
         }
         try:
-            return await self._send(request.path, body, fields)
+            response = await self._send("POST", request.path, body, fields)
         except (aiohttp.ClientError, TimeoutError) as error:
             self.failed += 1
-            raise Busy(f"{self._backend_url} does not answer: {error}"[:200], 15) from error
+            self.failing = f"{self._backend_url} does not answer: {error}"[:200]
+            raise Busy(self.failing, 15) from error
+        self.failing = ""
+        self.forwarded += response.status == 200
+        return response
 
-    async def _send(self, path: str, body: bytes, fields: dict[str, str]) -> web.Response:
+    async def try_backend(self) -> None:
+        """Find out whether the collector behind takes uploads; agents ask before."""
+        try:
+            response = await self._send("GET", "/health", None, {})
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self.failing = f"{self._backend_url} does not answer: {error}"[:200]
+            return
+        is_ready = response.status == 200
+        self.failing = "" if is_ready else f"{self._backend_url} is not ready"
+
+    async def _send(
+        self, method: str, path: str, body: bytes | None, fields: dict[str, str]
+    ) -> web.Response:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=True)
-        async with self._session.post(
-            self._backend_url + path, data=body, headers=fields, allow_redirects=False
-        ) as answer:
-            text = await answer.content.read(ANSWER_BYTES_MAX)
+        async with self._session.request(
+            method, self._backend_url + path, data=body, headers=fields,
+            allow_redirects=False,
+        ) as answer:  # fmt: skip
+            text = await whole(answer.content, ANSWER_BYTES_MAX)
             back = {
                 name: answer.headers[name] for name in SENT_BACK if name in answer.headers
             }
-            self.forwarded += answer.status == 200
             return web.Response(status=answer.status, body=text, headers=back)
 
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+
+
+async def whole(content: aiohttp.StreamReader, limit: int) -> bytes:
+    """Return an answer's body, which comes in pieces. Raises ClientError: too long."""
+    pieces, size = [], 0
+    while piece := await content.read(limit):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise aiohttp.ClientError(f"an answer of more than {limit} bytes")
+    return b"".join(pieces)

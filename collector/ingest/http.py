@@ -19,6 +19,10 @@ FORMS: Final = {
 }
 
 
+DIGITS_MAX: Final = 19
+"""What the journal can pack: its numbers end at 2^64."""
+
+
 class Intake(Protocol):
     """What becomes of an upload."""
 
@@ -75,6 +79,8 @@ class Uploads:
         agent = request.headers.get("X-Switch-ID", "")
         if not agent and principal.by in ("token", "certificate"):
             agent = principal.name
+        if not agent.isprintable():
+            raise Refused(400, "X-Switch-ID: printable characters only")
         arrival = Arrival(
             agent=agent,
             received_ns=self._clock_ns(),
@@ -115,7 +121,7 @@ def number(request: web.Request, header: str) -> int | None:
     text = request.headers.get(header)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise Refused(400, f"{header}: {text[:40]!r} is not a whole number")
     return int(text)
 

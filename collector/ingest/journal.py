@@ -18,6 +18,8 @@ from collector.records import Position
 HEAD: Final = struct.Struct("<II")
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 """A segment is deleted whole, so a small one frees disk early."""
+PROBE_BYTES: Final = 1024 * 1024
+"""Ten large uploads: with less room than that, most would be turned away."""
 ENTRY_BYTES_MAX: Final = 512 * 1024 * 1024
 """Longer lengths are damage, not entries: request bodies end at 256 MiB."""
 
@@ -49,11 +51,10 @@ class Journal:
 
         Raises JournalError, and then none of them will ever be read back.
         """
-        start = self._offset
+        start = 0 if self._is_at_end() else self._offset
         try:
-            if self._file is None or start >= SEGMENT_BYTES:
+            if self._is_at_end():
                 self._roll()
-                start = 0
             frames, positions = [], []
             offset = start
             for entry in entries:
@@ -67,6 +68,9 @@ class Journal:
             raise JournalError(f"{self.path(self._number)}: {error.strerror}") from error
         self._offset = offset
         return positions
+
+    def _is_at_end(self) -> bool:
+        return self._file is None or self._offset >= SEGMENT_BYTES
 
     def _opened(self) -> int:
         if self._file is None:
@@ -97,6 +101,36 @@ class Journal:
             os.close(self._file)
             self._file = None
             self._number += 1
+
+    def probe(self) -> None:
+        """Find out whether the disk would take a group. Raises JournalError."""
+        path = self._folder / "probe"
+        try:
+            file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(file, 0, PROBE_BYTES)
+                os.fdatasync(file)
+            finally:
+                os.close(file)
+                path.unlink()
+        except OSError as error:
+            raise JournalError(f"{self._folder}: {error.strerror}") from error
+
+    def read(self, position: Position, size: int) -> bytes:
+        """Return the entry of that size that ends there. Raises JournalError."""
+        path = self.path(position.segment)
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                head = position.offset - size - HEAD.size
+                data = os.pread(file, HEAD.size + size, head)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror}") from error
+        for _, entry in frames_of(data, 0):
+            return entry
+        raise JournalError(f"{path}: damaged before byte {position.offset}")
 
     def release(self, applied: Position) -> None:
         """Delete segments that the store has in full."""
@@ -137,7 +171,9 @@ def frames_of(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
         length, crc = HEAD.unpack_from(data, offset)
         end = offset + HEAD.size + length
         entry = data[offset + HEAD.size : end]
-        if length > ENTRY_BYTES_MAX or end > len(data) or zlib.crc32(entry) != crc:
+        # No entry is empty: zeros are a file that grew before its data came.
+        is_sound = 0 < length <= ENTRY_BYTES_MAX and end <= len(data)
+        if not is_sound or zlib.crc32(entry) != crc:
             return
         yield end, entry
         offset = end

@@ -76,17 +76,25 @@ class Ledger:
 
     def missing(self, agent: str, boot: bytes) -> int:
         """Return how many batches of this boot never came, so far."""
-        ranges = self._ranges.get((agent, boot))
-        return ranges.missing() if ranges else 0
+        with self._lock:
+            ranges = self._ranges.get((agent, boot))
+            return ranges.missing() if ranges else 0
 
     def persist(self, batches: Iterable[BatchId], now_ns: int) -> None:
         """Write the ranges of these batches' boots; the caller holds the transaction."""
-        for key in {(batch.agent, batch.boot) for batch in batches}:
+        numbers: dict[Key, list[int]] = {}
+        for batch in batches:
+            numbers.setdefault((batch.agent, batch.boot), []).append(batch.sequence)
+        for key, found in numbers.items():
             self._database.execute(
                 "DELETE FROM batch_ledger WHERE agent = ? AND boot = ?", key
             )
             with self._lock:
-                pairs = list(self._ranges[key].pairs)
+                # Again: housekeeping may have forgotten the boot since they came.
+                ranges = self._ranges.setdefault(key, Ranges())
+                for number in found:
+                    ranges.add(number)
+                pairs = list(ranges.pairs)
             self._database.execute_many(
                 "INSERT INTO batch_ledger VALUES (?, ?, ?, ?, ?)",
                 [(*key, *pair, now_ns) for pair in pairs],

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.store.embedded import Embedded
+from collector.store.tables import Site
+from tests.collector.lives import BreakingStore
 from tests.collector.support import PASSWORD, Server
 
 
@@ -17,6 +19,15 @@ def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     one = Embedded(tmp_path_factory.mktemp("chdb") / "store")
     yield one
     one.close()
+
+
+@pytest.fixture
+def store(chdb: Embedded) -> BreakingStore:
+    """Empty tables."""
+    one = BreakingStore(chdb, Site("weir_test"))
+    chdb.execute("DROP DATABASE IF EXISTS weir_test")
+    one.migrate()
+    return one
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ class Server:
         )  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, wait: float = 30.0) -> Server:
+    def start(self, wait: float = 30.0, path: str = "/health") -> Server:
         log = (self.folder.parent / f"{self.folder.name}.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "collector", "run", *self.flags],
@@ -181,7 +181,7 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError(self.log())
             try:
-                if self.get("/health").status == 200:
+                if self.get(path).status == 200:
                     return self
             except OSError:
                 time.sleep(0.05)
@@ -218,6 +218,16 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, error.headers, error.read())
+
+    def reason(self, wait: float = 20.0) -> str:
+        """Wait until it is not ready for a reason; return that."""
+        until = time.monotonic() + wait
+        while time.monotonic() < until:
+            answer = self.get("/health")
+            if answer.status == 503 and answer.json.get("reason"):
+                return str(answer.json["reason"])
+            time.sleep(0.1)
+        raise AssertionError(f"ready: {answer.data!r}")
 
     def get(self, path: str, fields: Any = None) -> Answer:
         return self.request("GET", path, fields=fields)

@@ -15,14 +15,20 @@ NOW = 1_795_000_000
 
 
 @dataclass
+class Backlog:
+    bytes: int = 0
+
+    def __len__(self) -> int:
+        return 0
+
+
+@dataclass
 class Intake:
     """The figures that the overview reads of an intake."""
 
-    backlog_bytes: int = 0
     journal_bytes_max: int = 100
-    total_sketches: int = 0
-    store_failing: str = ""
-    pending: int = 0
+    failing: str = ""
+    backlog: Backlog = field(default_factory=Backlog)
     counts: Counts = field(default_factory=Counts)
 
 
@@ -64,7 +70,7 @@ def test_alerts_follow_what_is_so(tmp_path: Path):
     assert subjects(NOW + 300) == {"agent/edge/gaps", "agent/edge/clock"}
     control.registry.record([seen(NOW + 360, 4)])
     control.ledger.add(BatchId("edge", bytes(16), 2))
-    intake.store_failing, intake.backlog_bytes = "no disk", 60
+    intake.failing, intake.backlog.bytes = "no disk", 60
     assert subjects(NOW + 360) == {"store", "backlog"}
     number = control.alerts.list(True, 10)[0]["id"]
     assert control.alerts.resolve(number, NOW) is True
@@ -110,7 +116,7 @@ def test_health_is_what_it_says(tmp_path: Path):
     assert view.health()["status"] == "starting"
     view.is_ready = True
     assert view.health()["status"] == "ok"
-    intake.store_failing = "the store fails: x"
+    intake.failing = "the store fails: x"
     assert view.health()["status"] == "failing"
     assert view.health()["reason"] == "the store fails: x"
     control.close()

@@ -45,8 +45,10 @@ def test_a_relay_hands_on_everything_and_stores_nothing(guarded: Server, tmp_pat
 
 
 def test_a_relay_without_its_backend_asks_to_come_back(tmp_path: Path):
-    server = Server(tmp_path / "data", "--backend-url", "http://127.0.0.1:9").start()
+    server = Server(tmp_path / "data", "--backend-url", "http://127.0.0.1:9")
+    server.start(path="/health/live")
     try:
+        assert "127.0.0.1:9 does not answer" in server.reason()
         one = batch(1)
         answer = server.request(
             "POST", "/api/edge/sketches/binary", body(one), headers(one)
@@ -116,6 +118,42 @@ async def test_the_answer_behind_is_the_answer_and_chosen_headers_pass(
     await client.close()
     await relay.close()
     await server.close()
+
+
+async def test_a_long_answer_comes_back_whole():
+    text = bytes(range(256)) * 2000
+    back = await behind(200, {"Content-Type": "application/json"}, text)
+    relay, client = await relayed(str(back.make_url("")))
+    answer = await client.post(PATHS[0], data=b"x")
+    assert await answer.read() == text
+    await relay.close()
+    await client.close()
+    await back.close()
+
+
+async def test_a_relay_is_as_ready_as_the_collector_behind():
+    status = 200
+
+    async def health(request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_get("/health", health)
+    server = TestServer(app)
+    await server.start_server()
+    relay = Relay(str(server.make_url("")).rstrip("/"), 100)
+    await relay.try_backend()
+    assert relay.failing == ""
+    status = 503
+    await relay.try_backend()
+    assert "is not ready" in relay.failing
+    status = 200
+    await relay.try_backend()
+    assert relay.failing == ""
+    await server.close()
+    await relay.try_backend()
+    assert "does not answer" in relay.failing
+    await relay.close()
 
 
 async def test_too_long_goes_nowhere_and_nobody_behind_is_busy():

@@ -67,6 +67,8 @@ def test_bodies_that_cannot_be_are_refused(shared: Server):
         (post_raw(shared, raw, X_Switch_ID="else"), 400, "X-Switch-ID says else"),
         (post_raw(shared, raw, X_Weir_Sequence="2"), 400, "X-Weir-Sequence"),
         (post_raw(shared, raw, X_Weir_Boot="00"), 400, "X-Weir-Boot"),
+        (post_raw(shared, raw, X_Weir_Sent="9" * 20), 400, "X-Weir-Sent"),
+        (post_raw(shared, raw, X_Switch_ID="\xff"), 400, "X-Switch-ID"),
         (post_raw(shared, zero), 400, "begins at 1"),
         (post_raw(shared, nameless), 400, "printable"),
         (post_raw(shared, bomb_data, Content_Encoding="gzip"), 413, "decompressed"),

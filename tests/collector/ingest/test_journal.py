@@ -89,3 +89,55 @@ def test_a_group_that_fails_is_never_read_back(
     journal.append([b"next"])
     journal.close()
     assert read(tmp_path) == [b"good", b"next"]
+
+
+def test_zeros_are_no_entries(tmp_path: Path):
+    """A file may have grown before its data came: after a crash its end is zeros."""
+    journal = Journal(tmp_path, START)
+    journal.append([b"a"])
+    journal.close()
+    with journal.path(1).open("r+b") as file:
+        file.truncate(4096)
+    assert read(tmp_path) == [b"a"]
+
+
+def test_a_segment_that_cannot_be_begun_leaves_no_file_that_has_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("collector.ingest.journal.SEGMENT_BYTES", 10)
+    journal = Journal(tmp_path, START)
+    journal.append([b"x" * 100])
+
+    def fail(folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("collector.ingest.journal.sync_folder", fail)
+        with pytest.raises(JournalError, match="No space left"):
+            journal.append([b"lost"])
+    assert [journal.path(one).stat().st_size for one in journal.segments()] == [108, 0]
+    journal.append([b"next"])
+    journal.close()
+    assert read(tmp_path) == [b"x" * 100, b"next"]
+
+
+def test_one_entry_is_read_again_by_its_place(tmp_path: Path):
+    journal = Journal(tmp_path, START)
+    first, second = journal.append([b"a", b"bb"])
+    assert journal.read(first, 1) == b"a"
+    assert journal.read(second, 2) == b"bb"
+    with pytest.raises(JournalError, match="damaged"):
+        journal.read(second, 1)
+    with pytest.raises(JournalError, match="No such file"):
+        journal.read(Position(7, 10), 1)
+    journal.close()
+
+
+def test_a_trial_leaves_nothing_and_tells_of_a_folder_that_is_gone(tmp_path: Path):
+    folder = tmp_path / "journal"
+    journal = Journal(folder, START)
+    journal.probe()
+    assert list(folder.iterdir()) == []
+    folder.rmdir()
+    with pytest.raises(JournalError, match="No such file"):
+        journal.probe()
