@@ -82,12 +82,12 @@ def test_workloads(workload):
     volumes = {volume["name"] for volume in pod(workload)["volumes"]}
     assert {mount["name"] for mount in one["volumeMounts"]} == volumes
     ports = {port["name"] for port in one.get("ports", ())}
-    for key in ("startupProbe", "livenessProbe", "readinessProbe"):
-        probe = one.get(key, {})
-        asked = probe.get("httpGet", probe.get("tcpSocket", {}))
-        if asked:
-            assert asked["port"] in ports
-            assert asked.get("path", "/health") == "/health"
+    alive, ready = "/health/live", "/health"
+    probes = {"startupProbe": alive, "livenessProbe": alive, "readinessProbe": ready}
+    for key, path in probes.items():
+        if not is_agent and (key != "startupProbe" or key in one):
+            asked = one[key]["httpGet"]
+            assert (asked["port"] in ports, asked["path"]) == (True, path)
     # Variables of services would be taken for settings.
     assert pod(workload)["enableServiceLinks"] is False
 
