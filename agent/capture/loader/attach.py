@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.capture.loader import bpf
+from agent.capture.loader import bpf, clsact, create
 from agent.capture.loader.pins import CaptureError, Pinned
 
-TC_INGRESS: Final = 1
-TC_EGRESS: Final = 2
-TC_REPLACE: Final = 1
-FILTER_HANDLE: Final = 0x57656972
-FILTER_PRIORITY: Final = 0xC0
-"""Our own handle and priority: no other agent's filter is ever in that place."""
-
 _LINK_XDP: Final = 6
+_PASS_XDP: Final = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 2, 0x95, 0, 0, 0)
+_PASS_TC: Final = struct.pack("=BBhiBBhi", 0xB7, 0, 0, -1, 0x95, 0, 0, 0)
+"""r0 = XDP_PASS or TC_ACT_UNSPEC; exit."""
 _UNSUPPORTED: Final = (
     errno.EOPNOTSUPP,
     errno.EINVAL,
@@ -27,28 +26,6 @@ _UNSUPPORTED: Final = (
     errno.ERANGE,
     errno.EEXIST,
 )
-
-
-class _Hook(ctypes.Structure):
-    _fields_ = (
-        ("sz", ctypes.c_size_t),
-        ("ifindex", ctypes.c_int),
-        ("attach_point", ctypes.c_int),
-        ("parent", ctypes.c_uint32),
-        ("rest", ctypes.c_uint32),
-    )
-
-
-class _Filter(ctypes.Structure):
-    _fields_ = (
-        ("sz", ctypes.c_size_t),
-        ("prog_fd", ctypes.c_int),
-        ("flags", ctypes.c_uint32),
-        ("prog_id", ctypes.c_uint32),
-        ("handle", ctypes.c_uint32),
-        ("priority", ctypes.c_uint32),
-        ("rest", ctypes.c_uint32),
-    )
 
 
 class _LinkInformation(ctypes.Structure):
@@ -123,8 +100,7 @@ def _attach_tc(
                 raise
         else:
             return "tcx", False
-    made = _attach_filter(pinned.programs[program], ifindex, direction)
-    return "clsact", made
+    return "clsact", _filter(pinned, program, ifindex, direction)
 
 
 def _link_path(directory: Path, ifindex: int, direction: str) -> Path:
@@ -136,69 +112,120 @@ def _link(
     pinned: Pinned, program: str, ifindex: int, direction: str, kind: int, flags: int
 ) -> None:
     path = _link_path(pinned.directory, ifindex, direction)
-    fd = _adopt_link(path, ifindex, kind)
-    if fd is None:
-        fd = bpf.create_link(pinned.programs[program], ifindex, kind, flags)
+    if not _update_link(path, ifindex, kind, flags, pinned.programs[program]):
+        _change_to_link(path, ifindex, pinned.programs[program], kind, flags)
+    clsact.take_off(ifindex, direction)
+
+
+def _change_to_link(path: Path, ifindex: int, program: int, kind: int, flags: int) -> None:
+    """Hooks come and go in milliseconds, in which both would count, or neither.
+
+    So the new one comes with a program that does nothing, and programs are exchanged.
+    """
+    is_xdp = kind == bpf.ATTACH_XDP
+    direction = path.name.rpartition("-")[2]
+    with _nothing() as nothing:
+        fd = bpf.create_link(nothing[is_xdp], ifindex, kind, flags)
         try:
+            # An exchange at XDP holds at once, but returns late: it comes second.
+            if is_xdp:
+                _silence(path, ifindex, direction, nothing)
+            bpf.update_link(fd, program)
+            _silence(path, ifindex, direction, nothing)
+            _take_link_off(path)
             bpf.pin(fd, path)
         finally:
             os.close(fd)
-        return
+
+
+@contextlib.contextmanager
+def _nothing() -> Iterator[dict[bool, int]]:
+    """Fds of programs that let all pass and count nothing: for XDP (True) and for tc."""
+    found: dict[bool, int] = {}
     try:
-        bpf.update_link(fd, pinned.programs[program])
+        for is_xdp, kind, code in (
+            (True, create.XDP, _PASS_XDP),
+            (False, create.SCHED_CLS, _PASS_TC),
+        ):
+            found[is_xdp] = create.program(create.Program("weir_nothing", kind, code))
+        yield found
     finally:
-        os.close(fd)
+        for fd in found.values():
+            os.close(fd)
 
 
-def _adopt_link(path: Path, ifindex: int, kind: int) -> int | None:
-    """Fd of a pinned link that is still of that kind and on that interface."""
+def _silence(path: Path, ifindex: int, direction: str, nothing: dict[bool, int]) -> None:
+    """Have hooks that are about to go count no more."""
+    _silence_link(path, nothing)
+    if clsact.is_put(ifindex, direction):
+        clsact.put(nothing[False], ifindex, direction)
+
+
+def _silence_link(path: Path, nothing: dict[bool, int]) -> None:
+    # Refused where there is none, or its interface is gone: then nothing counts.
+    with contextlib.suppress(OSError):
+        fd = bpf.open_pin(path)
+        try:
+            bpf.update_link(fd, nothing[_information(fd).type == _LINK_XDP])
+        finally:
+            os.close(fd)
+
+
+def _update_link(path: Path, ifindex: int, kind: int, flags: int, program: int) -> bool:
+    """Whether a pinned link of that kind is on that interface; it has the program then."""
     try:
         fd = bpf.open_pin(path)
     except FileNotFoundError:
-        return None
-    information = _LinkInformation()
-    size = ctypes.c_uint32(ctypes.sizeof(information))
-    bpf.library().bpf_obj_get_info_by_fd(fd, ctypes.byref(information), ctypes.byref(size))
-    is_xdp = information.type == _LINK_XDP
-    if information.ifindex == ifindex and is_xdp == (kind == bpf.ATTACH_XDP):
-        return fd
+        return False
+    try:
+        information = _information(fd)
+        is_xdp = information.type == _LINK_XDP
+        if information.ifindex != ifindex or is_xdp != (kind == bpf.ATTACH_XDP):
+            return False
+        if is_xdp and bpf.xdp_program(ifindex, flags) != information.prog_id:
+            # The kernel takes no second mode beside the first.
+            _take_link_off(path)
+            return False
+        bpf.update_link(fd, program)
+    finally:
+        os.close(fd)
+    return True
+
+
+def _information(fd: int) -> _LinkInformation:
+    found = _LinkInformation()
+    size = ctypes.c_uint32(ctypes.sizeof(found))
+    call = bpf.library().bpf_obj_get_info_by_fd
+    bpf.checked(call(fd, ctypes.byref(found), ctypes.byref(size)), "link information")
+    return found
+
+
+def _take_link_off(path: Path) -> None:
+    """Take a pinned link off its interface at once: without its pin it goes later."""
+    try:
+        fd = bpf.open_pin(path)
+    except FileNotFoundError:
+        return
+    # Refused where its interface is gone: then it is off.
+    with contextlib.suppress(OSError):
+        bpf.detach_link(fd)
     os.close(fd)
     path.unlink()
-    return None
 
 
-def _attach_filter(program: int, ifindex: int, direction: str) -> bool:
+def _filter(pinned: Pinned, program: str, ifindex: int, direction: str) -> bool:
     """True where the clsact qdisc was not there before."""
-    hook = _hook(ifindex, direction)
-    hook.attach_point = TC_INGRESS | TC_EGRESS
-    result = bpf.library().bpf_tc_hook_create(ctypes.byref(hook))
-    if result != -errno.EEXIST:
-        bpf.checked(result, "clsact")
-    options = _Filter(
-        sz=_Filter.rest.offset,
-        prog_fd=program,
-        flags=TC_REPLACE,
-        handle=FILTER_HANDLE,
-        priority=FILTER_PRIORITY,
-    )
-    hook = _hook(ifindex, direction)
-    call = bpf.library().bpf_tc_attach
-    bpf.checked(call(ctypes.byref(hook), ctypes.byref(options)), "tc filter")
-    return bool(result == 0)
-
-
-def _hook(ifindex: int, direction: str) -> _Hook:
-    point = TC_INGRESS if direction == "rx" else TC_EGRESS
-    return _Hook(sz=_Hook.rest.offset, ifindex=ifindex, attach_point=point)
+    made = clsact.make(ifindex)
+    path = _link_path(pinned.directory, ifindex, direction)
+    with _nothing() as nothing:
+        clsact.put(pinned.programs[program], ifindex, direction)
+        _silence_link(path, nothing)
+    _take_link_off(path)
+    return made
 
 
 def detach(directory: Path, ifindex: int) -> None:
     """Take our links and filters off an interface, if it is there."""
     for direction in ("rx", "tx"):
-        _link_path(directory, ifindex, direction).unlink(missing_ok=True)
-        hook = _hook(ifindex, direction)
-        options = _Filter(
-            sz=_Filter.rest.offset, handle=FILTER_HANDLE, priority=FILTER_PRIORITY
-        )
-        # Refused where there is no such filter, no qdisc or no interface: then it is off.
-        bpf.library().bpf_tc_detach(ctypes.byref(hook), ctypes.byref(options))
+        _take_link_off(_link_path(directory, ifindex, direction))
+        clsact.take_off(ifindex, direction)

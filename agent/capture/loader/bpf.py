@@ -233,6 +233,19 @@ def update_link(link: int, program: int) -> None:
     checked(library().bpf_link_update(link, program, None), "link update")
 
 
+def detach_link(link: int) -> None:
+    """Take a link's program off, at once; the link stays, and does nothing."""
+    checked(library().bpf_link_detach(link), "link detach")
+
+
+def xdp_program(ifindex: int, flags: int) -> int:
+    """Id of the XDP program that an interface has in a mode, 0: none."""
+    found = ctypes.c_uint32(0)
+    result = library().bpf_xdp_query_id(ifindex, flags, ctypes.byref(found))
+    checked(result, f"XDP of interface {ifindex}")
+    return found.value
+
+
 def possible_cpus() -> int:
     """Rows of a per-CPU map's value."""
     return checked(library().libbpf_num_possible_cpus(), "possible CPUs")

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.capture.loader import attach
+from agent.capture.loader import attach, clsact
 from agent.capture.loader.attach import Attached, Wanted
+from agent.capture.loader.kernel import Kernel
 from agent.capture.loader.pins import CaptureError, Pinned
-from tests.support import foreign
-from tests.support.namespaces import Namespace, World, wait_until
+from tests.support import foreign, frames as build
+from tests.support.namespaces import Namespace, World
+from tests.support.sending import send
 
 pytestmark = pytest.mark.root
 
@@ -32,7 +34,7 @@ def filters(space: Namespace, parent: int) -> list[tuple[int, int]]:
 
 
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
-OURS = (attach.FILTER_HANDLE, attach.FILTER_PRIORITY)
+OURS = (clsact.FILTER_HANDLE, clsact.FILTER_PRIORITY)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +97,32 @@ def test_native_where_it_cannot_be_is_refused_and_nothing_stays(
     assert list((pinned.directory / "links").iterdir()) == []
 
 
-def test_another_kind_of_hook_takes_the_pinned_ones_place(here: Namespace, pinned: Pinned):
-    index = here.index("left0")
-    attach.attach(pinned, index, "left0", Wanted("native", "tcx"))
-    found = attach.attach(pinned, index, "left0", Wanted("off", "tcx"))
-    assert (found.rx_mode, found.tx_mode) == ("tcx", "tcx")
-    # The kernel lets go of an unpinned link a moment later.
-    wait_until("XDP is off", lambda: "xdp" not in here.run("ip", "link", "show", "left0"))
+WAYS = {
+    "native": Wanted("native", "tcx"),
+    "generic": Wanted("generic", "clsact"),
+    "tcx": Wanted("off", "tcx"),
+    "clsact": Wanted("off", "clsact"),
+}
+FRAME = build.ethernet(build.ipv4("10.0.0.1", "192.0.2.1", build.udp(7, 8, b"x")))[0]
+
+
+@pytest.mark.parametrize("after", WAYS)
+@pytest.mark.parametrize("before", WAYS)
+def test_whatever_was_attached_before_each_frame_counts_once(
+    netns: World, here: Namespace, pinned: Pinned, before: str, after: str
+):
+    index, kernel = here.index("left0"), Kernel(pinned)
+    kernel.set_interface(index, 0, 0)
+    attach.attach(pinned, index, "left0", WAYS[before])
+    found = attach.attach(pinned, index, "left0", WAYS[after])
+    shown = here.run("ip", "link", "show", "left0")
+    modes = {"native": " xdp ", "generic": " xdpgeneric "}
+    assert [word in shown for word in modes.values()] == [way == after for way in modes]
+    assert found.rx_mode.removeprefix("xdp-") == after
+    for space, interface in ((here, "left0"), (netns.spaces[1], "right0")):
+        send(space, interface, [FRAME] * 10)
+    here.wait_quiet("left0")
+    assert kernel.counters([0])["seen"]["frames"][0].tolist() == [10, 10]
     attach.detach(pinned.directory, index)
+    assert "xdp" not in here.run("ip", "link", "show", "left0")
+    assert filters(here, INGRESS) == filters(here, EGRESS) == []
