@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_network
@@ -86,25 +87,39 @@ class Placement:
     _limits: dict[int, int] = field(default_factory=dict)  # bit/s -> number
     _written: object = None  # what the table was made from
     _since_ns: int | None = None  # the last walk before the table; None: nothing to follow
+    _walked_ns: int = 0  # the last walk that flows were held against
+    _placing: threading.Lock = field(default_factory=threading.Lock)  # of `flows`
+
+    def check(self, rules: Sequence[Match]) -> None:
+        """Raise capture.matches.BadMatch where these rules cannot be."""
+        rates = {one.flow_bps for one in rules if one.flow_bps}
+        if len(rates) >= LIMITS:
+            raise tables.BadMatch(
+                f"qos.match: {len(rates)} different flow_mbps; at most {LIMITS - 1}: "
+                "give some rules the same"
+            )
+        compiled(rules, (), {})
 
     def take(self, rules: Sequence[Match]) -> None:
         """Have these rules from the next step on. Raises capture.matches.BadMatch."""
-        compiled(rules, (), {})
+        self.check(rules)
         self.rules = tuple(rules)
 
     def place(self, flow: int, match: Match) -> bool:
         """Put one flow into a class until it ends; False: there is no room for more."""
-        wanted = {**self.flows, flow: match}
-        try:
-            compiled([*wanted.values(), *self.rules], (), {})
-        except tables.BadMatch:
-            return False
-        self.flows = wanted
-        return True
+        with self._placing:
+            wanted = {**self.flows, flow: match}
+            try:
+                compiled([*wanted.values(), *self.rules], (), {})
+            except tables.BadMatch:
+                return False
+            self.flows = wanted
+            return True
 
     def release(self, flow: int) -> None:
         """Let a flow be what the rules say."""
-        self.flows = {one: match for one, match in self.flows.items() if one != flow}
+        with self._placing:
+            self.flows = {one: it for one, it in self.flows.items() if one != flow}
 
     @property
     def limits(self) -> int:
@@ -119,16 +134,24 @@ class Placement:
         walked_ns, live: the last walk's time and its rows.
         """
         slots = {item.slot: item.name for item in interfaces}
-        if self._since_ns is not None and walked_ns > self._since_ns:
+        # Walks are told apart, not put in order: a clock may be set back.
+        if self._since_ns is not None and walked_ns != self._since_ns:
             kernel.reclassify(live)
             self._since_ns = None
-            alive = {int(number) for number in live["id"]} if self.flows else set()
-            self.flows = {one: it for one, it in self.flows.items() if one in alive}
+        if walked_ns != self._walked_ns:
+            self._walked_ns = walked_ns
+            self._forget_ended(live)
         made_from = (self.rules, tuple(self.flows.items()), slots)
         if made_from != self._written:
             self._write(kernel, slots)
             self._written, self._since_ns = made_from, walked_ns
         return self._since_ns is not None
+
+    def _forget_ended(self, live: Array) -> None:
+        with self._placing:
+            placed = np.fromiter(self.flows, np.uint64, len(self.flows))
+            alive = set(placed[np.isin(placed, live["id"])].tolist())
+            self.flows = {one: it for one, it in self.flows.items() if one in alive}
 
     def _write(self, kernel: Kernel, slots: dict[int, str]) -> None:
         wanted = (*self.flows.values(), *self.rules)
@@ -147,7 +170,7 @@ class Placement:
 
 def check(settings: Settings, speeds_bps: Mapping[str, int]) -> None:
     """Raise ValueError, one line, where rules and match rules cannot be carried out."""
-    Placement().take(settings.matches)
+    Placement().check(settings.matches)
     for one in settings.interfaces:
         speed = speeds_bps.get(one.name, 0)
         if speed or None not in (one.egress_bps, one.ingress_bps):

@@ -91,6 +91,43 @@ def test_a_flow_is_placed_before_the_rules_until_it_ends():
     assert kernel.table["class"].tolist() == [1]
 
 
+def test_flows_that_ended_make_room_for_others():
+    kernel, placement = Kernel(), Placement()
+    for number in range(1, 65):
+        assert placement.place(number, PHONES)
+    assert not placement.place(65, PHONES)
+    placement.step(kernel, (WAN,), 1, flows(*range(1, 65)))
+    for walk in (2, 3):
+        placement.step(kernel, (WAN,), walk, flows(*range(1, 65)))
+    assert len(placement.flows) == 64
+    placement.step(kernel, (WAN,), 4, flows(7, 99))
+    assert placement.flows.keys() == {7}
+    assert len(kernel.table) == 1
+    assert placement.place(99, PHONES)
+
+
+def test_a_clock_that_is_set_back_makes_no_walk_after_walk():
+    kernel, placement = Kernel(), Placement()
+    placement.take([PHONES])
+    assert placement.step(kernel, (WAN,), 10**6, flows(1))
+    assert not placement.step(kernel, (WAN,), 10, flows(1))
+    assert kernel.followed == [1]
+
+
+def test_more_rates_than_the_kernel_has_numbers_are_refused():
+    def rules(count):
+        return [
+            parse({"name": f"{n}", "flow_mbps": n, "ports": n}) for n in range(1, count + 1)
+        ]
+
+    kernel, placement = Kernel(), Placement()
+    with pytest.raises(BadMatch, match="64 different flow_mbps; at most 63"):
+        placement.take(rules(64))
+    placement.take(rules(63))
+    placement.step(kernel, (WAN,), 1, flows())
+    assert len(kernel.limits) == 63
+
+
 def test_a_rate_keeps_its_number_while_it_is_used():
     kernel, placement = Kernel(), Placement()
     fast = parse({"name": "fast", "flow_mbps": 8})
