@@ -103,15 +103,17 @@ class Placement:
     def take(self, rules: Sequence[Match]) -> None:
         """Have these rules from the next step on. Raises capture.matches.BadMatch."""
         self.check(rules)
-        self.rules = tuple(rules)
+        with self._placing:
+            self.rules = tuple(rules)
+            # Rules have their place before flows do; those placed first go first.
+            while self.flows and not _fits((*self.flows.values(), *self.rules)):
+                self.flows = dict(list(self.flows.items())[1:])
 
     def place(self, flow: int, match: Match) -> bool:
         """Put one flow into a class until it ends; False: there is no room for more."""
         with self._placing:
             wanted = {**self.flows, flow: match}
-            try:
-                compiled([*wanted.values(), *self.rules], (), {})
-            except tables.BadMatch:
+            if not _fits((*wanted.values(), *self.rules)):
                 return False
             self.flows = wanted
             return True
@@ -141,9 +143,11 @@ class Placement:
         if walked_ns != self._walked_ns:
             self._walked_ns = walked_ns
             self._forget_ended(live)
-        made_from = (self.rules, tuple(self.flows.items()), slots)
+        with self._placing:
+            rules, flows = self.rules, self.flows
+        made_from = (rules, tuple(flows.items()), slots)
         if made_from != self._written:
-            self._write(kernel, slots)
+            self._write(kernel, (*flows.values(), *rules), slots)
             self._written, self._since_ns = made_from, walked_ns
         return self._since_ns is not None
 
@@ -153,8 +157,9 @@ class Placement:
             alive = set(placed[np.isin(placed, live["id"])].tolist())
             self.flows = {one: it for one, it in self.flows.items() if one in alive}
 
-    def _write(self, kernel: Kernel, slots: dict[int, str]) -> None:
-        wanted = (*self.flows.values(), *self.rules)
+    def _write(
+        self, kernel: Kernel, wanted: Sequence[Match], slots: dict[int, str]
+    ) -> None:
         rates = {one.flow_bps for one in wanted if one.flow_bps}
         kept = {rate: number for rate, number in self._limits.items() if rate in rates}
         free = (one for one in range(1, LIMITS) if one not in kept.values())
@@ -197,6 +202,14 @@ def compiled(
         )
         for one in rules
     )
+
+
+def _fits(rules: Iterable[Match]) -> bool:
+    try:
+        compiled(rules, (), {})
+    except tables.BadMatch:
+        return False
+    return True
 
 
 def limit_of(rate_bps: int) -> Array:

@@ -176,7 +176,7 @@ class Regulator:
         if self._measured.look(self.settings.interfaces, watched, self.rows, walk):
             capacities = self._measured.capacities()
             LOG.info("qos: capacity measured, bit/s: %s", capacities)
-            self._take(self.settings)
+            self.take(self.settings)
             try:
                 given.save_capacities(self.directory, capacities)
             except OSError as error:
@@ -279,17 +279,17 @@ class Regulator:
             LOG.warning("qos: rates are left as they were moved: %s", error)
         self._close()
 
-    def take(self, settings: Settings) -> None:
-        """Take other settings; the next step changes trees in place. Raises BadRule."""
+    def check(self, settings: Settings) -> None:
+        """Raise BadRule where devices of these settings cannot have what the rules ask."""
         wanted = settings.having(self._measured.capacities())
         watched = {item.name: item for item in self.interfaces()}
         speeds = standing.speeds(wanted, watched, self._speeds)
         for one in wanted.interfaces:
             if not one.is_auto or speeds[one.name]:
                 lanes(wanted, one, speeds.get(one.name, 0))
-        self._take(settings)
 
-    def _take(self, settings: Settings) -> None:
+    def take(self, settings: Settings) -> None:
+        """Take other settings; the next step changes trees in place."""
         self.settings = settings.having(self._measured.capacities())
         # The next step begins anew, at once.
         self._has_new_settings, self._retry_ns = True, 0

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -24,6 +25,8 @@ from agent.regulation.regulator import Regulator
 from agent.status.api import Refused, Route
 from agent.status.server import read_object
 
+_Read = TypeVar("_Read")
+
 
 @dataclass(slots=True)
 class Rulings:
@@ -36,7 +39,7 @@ class Rulings:
     active_flows: Callable[[], int]
     hurry: Callable[[], None] = lambda: None  # have the next tick at once
     _last: dict[str, float] = field(default_factory=dict)  # what was allocated
-    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by reloads too
 
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this room."""
@@ -92,23 +95,23 @@ class Rulings:
         return await self._put(body)
 
     async def _put(self, body: dict[str, Any], status: int = 200) -> web.Response:
-        async with self._changing:
+        async with self.changing:
             with _refusing():
                 answer = self._book.put(body)
                 rule = rules.parse(body)
-                kept = [
-                    one for one in self._given() if one.traffic_type != rule.traffic_type
-                ]
+                others = await self._read(given.load)
+                kept = [one for one in others if one.traffic_type != rule.traffic_type]
                 await self._keep_rules([*kept, rule])
         return web.json_response(answer, status=status)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Answer DELETE /qos/rules/{traffic_type}."""
         name = request.match_info["traffic_type"]
-        async with self._changing:
+        async with self.changing:
             with _refusing():
-                kept = [one for one in self._given() if one.traffic_type != name]
-                if len(kept) == len(self._given()):
+                others = await self._read(given.load)
+                kept = [one for one in others if one.traffic_type != name]
+                if len(kept) == len(others):
                     raise _not_given("rule", name, name in self._book.rules)
                 await self._keep_rules(kept)
         rest = self._book.rules.get(name)
@@ -117,16 +120,17 @@ class Rulings:
             {"status": "success", "message": f"QoS rule removed for {name}{back}"}
         )
 
-    def _given(self) -> tuple[Rule, ...]:
-        return given.load(self.regulator.directory)
+    async def _read(self, load: Callable[[Path], _Read]) -> _Read:
+        return await asyncio.to_thread(load, self.regulator.directory)
 
     async def _keep_rules(self, kept: list[Rule]) -> None:
-        await self._take(kept, given.load_matches(self.regulator.directory))
-        await asyncio.to_thread(given.save, self.regulator.directory, kept)
-
-    async def _take(self, kept: list[Rule], matched: tuple[Match, ...]) -> None:
+        """On disk first: what is refused shall not be in force."""
+        regulator = self.regulator
+        matched = await self._read(given.load_matches)
         settings = assemble.joined(self.own(), kept, matched)
-        await self.regulator.ask(lambda: self.regulator.take(settings))
+        await regulator.ask(lambda: regulator.check(settings))
+        await asyncio.to_thread(given.save, regulator.directory, kept)
+        await regulator.ask(lambda: regulator.take(settings))
 
     async def rules(self, request: web.Request) -> web.Response:
         """Answer GET /qos/rules."""
@@ -134,7 +138,8 @@ class Rulings:
 
     async def matches(self, request: web.Request) -> web.Response:
         """Answer GET /qos/matches."""
-        here = {one.name for one in given.load_matches(self.regulator.directory)}
+        with _refusing():
+            here = {one.name for one in await self._read(given.load_matches)}
         told = [
             {**one.as_json(), "origin": "api" if one.name in here else "settings"}
             for one in self.placement.rules
@@ -144,10 +149,10 @@ class Rulings:
     async def match(self, request: web.Request) -> web.Response:
         """Answer POST /qos/matches: packets get it within two seconds."""
         body = await read_object(request)
-        async with self._changing:
+        async with self.changing:
             with _refusing():
                 one = matches.parse(body)
-                others = given.load_matches(self.regulator.directory)
+                others = await self._read(given.load_matches)
                 kept = (one, *(other for other in others if other.name != one.name))
                 await self._keep_matches(kept)
         answer = {"status": "success", "message": one.words(), "match": one.as_json()}
@@ -156,9 +161,9 @@ class Rulings:
     async def unmatch(self, request: web.Request) -> web.Response:
         """Answer DELETE /qos/matches/{name}."""
         name = request.match_info["name"]
-        async with self._changing:
+        async with self.changing:
             with _refusing():
-                others = given.load_matches(self.regulator.directory)
+                others = await self._read(given.load_matches)
                 kept = tuple(one for one in others if one.name != name)
                 if len(kept) == len(others):
                     known = any(one.name == name for one in self.placement.rules)
@@ -167,9 +172,10 @@ class Rulings:
         return web.json_response({"status": "success", "message": f"match {name} removed"})
 
     async def _keep_matches(self, kept: tuple[Match, ...]) -> None:
-        settings = assemble.joined(self.own(), self._given(), kept)
-        self.placement.take(settings.matches)
+        settings = assemble.joined(self.own(), await self._read(given.load), kept)
+        self.placement.check(settings.matches)
         await asyncio.to_thread(given.save_matches, self.regulator.directory, kept)
+        self.placement.take(settings.matches)
         self.hurry()
 
     async def judge(self, request: web.Request) -> web.Response:

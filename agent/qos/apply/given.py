@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agent.qos import matches
+from agent.qos.apply.journal import sync
 from agent.qos.matches import Match
 from agent.qos.rules import BadRule, Rule, parse_all
 
@@ -76,3 +77,4 @@ def _save(directory: Path, name: str, found: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(directory / name)
+    sync(directory)

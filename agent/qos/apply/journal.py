@@ -73,7 +73,7 @@ class Journal:
     def close(self) -> None:
         """Forget the change: it is done, or undone. Raises OSError."""
         (self._directory / "journal.json").unlink(missing_ok=True)
-        _sync(self._directory)
+        sync(self._directory)
 
     def entry(self) -> Entry | None:
         """Return the change that was not closed, if any. Raises Damaged."""
@@ -106,7 +106,7 @@ class Journal:
         """Write down how devices were. Raises OSError."""
         if not before:
             (self._directory / "before.json").unlink(missing_ok=True)
-            _sync(self._directory)
+            sync(self._directory)
             return
         devices = {device: _items(items) for device, items in before.items()}
         self._write("before.json", {"devices": devices})
@@ -133,7 +133,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        _sync(self._directory)
+        sync(self._directory)
 
 
 def _items(items: Iterable[Item]) -> list[dict[str, Any]]:
@@ -147,7 +147,8 @@ def _step(step: Change) -> dict[str, Any]:
     }
 
 
-def _sync(directory: Path) -> None:
+def sync(directory: Path) -> None:
+    """Have the names in a directory survive a power cut. Raises OSError."""
     if not directory.exists():
         return
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

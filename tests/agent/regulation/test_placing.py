@@ -106,6 +106,16 @@ def test_flows_that_ended_make_room_for_others():
     assert placement.place(99, PHONES)
 
 
+def test_rules_have_their_place_before_flows_do():
+    kernel, placement = Kernel(), Placement()
+    for number in range(1, 61):
+        assert placement.place(number, PHONES)
+    placement.take([SLOW] * 10)
+    placement.step(kernel, (WAN,), 1, flows(*range(1, 61)))
+    assert list(placement.flows) == list(range(7, 61))
+    assert len(kernel.table) == 64
+
+
 def test_a_clock_that_is_set_back_makes_no_walk_after_walk():
     kernel, placement = Kernel(), Placement()
     placement.take([PHONES])

@@ -60,7 +60,7 @@ def test_other_settings_change_the_tree_in_place(bench):
          "max_bandwidth": 30}]}
     )  # fmt: skip
     with pytest.raises(BadRule, match="the link has 20"):
-        one.regulator.take(impossible)
+        one.regulator.check(impossible)
     one.step()
     assert re.search("htb 5745:15 .* rate 1Mbit ceil 3Mbit", one.tc("class"))
 

@@ -94,6 +94,24 @@ async def test_what_cannot_be_is_refused_in_one_line_and_changes_nothing(client,
     assert given.load(tmp_path) == ()
 
 
+async def test_what_the_disk_does_not_take_is_refused_and_not_in_force(
+    client, rulings, tmp_path
+):
+    phones = {"name": "phones", "traffic_type": "voice", "source": "10.7.0.0/16"}
+    for name in (".rules.json", ".matches.json"):
+        (tmp_path / name).mkdir()  # where each is written before it takes its place
+    for path, body in (("/qos/rule", VIDEO), ("/qos/matches", phones)):
+        status, answer = await post(client, path, body)
+        assert (status, "Is a directory" in answer["error"]) == (503, True)
+    assert [rule.traffic_type for rule in rulings.regulator.settings.rules] == ["file"]
+    assert [one.name for one in rulings.placement.rules] == ["own"]
+    for name in (".rules.json", ".matches.json"):
+        (tmp_path / name).rmdir()
+    assert (await post(client, "/qos/rule", VIDEO))[0] == 200
+    assert (await ask(client, "DELETE", "/qos/rules/video"))[0] == 200
+    assert (await post(client, "/qos/matches", phones))[0] == 200
+
+
 async def test_a_flow_is_judged_by_its_rule(client):
     await post(client, "/qos/rule", VIDEO)
     for now, action in ((3, "prioritize"), (7, "maintain"), (12, "throttle")):
