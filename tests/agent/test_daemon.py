@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,9 @@ from agent import daemon
 from agent.config import Agent, Config
 from agent.daemon import Daemon
 from agent.ship.spool import AppendRefused, Spool, SpoolError
-from tests.agent.running import asked, config, send, started
-from tests.support.agents import totals, unbalanced
-from tests.support.namespaces import Namespace, World
-from wire import frame
-from wire.batch import Batch, decode
-
-
-def batches(spool: Spool) -> list[Batch]:
-    found = []
-    while (oldest := spool.oldest()) is not None:
-        found.append(decode(frame.decompress(oldest.body, oldest.coding)))
-        spool.acknowledge()
-    return found
+from tests.agent.running import asked, send
+from tests.support.agents import drained, totals, unbalanced
+from tests.support.namespaces import Namespace
 
 
 def test_a_spool_is_in_the_data_directory_and_held_by_one(tmp_path: Path):
@@ -34,21 +23,6 @@ def test_a_spool_is_in_the_data_directory_and_held_by_one(tmp_path: Path):
     with pytest.raises(SpoolError):
         daemon.open_spool(settings)
     spool.close()
-
-
-@pytest.fixture
-def ends(netns: World) -> Iterator[tuple[Namespace, Namespace]]:
-    left, right = netns.pair(quiet=True)
-    with right.entered():
-        yield left, right
-
-
-@pytest.fixture
-def one(
-    tmp_path: Path, pin_directory: Path, ends: tuple[Namespace, Namespace]
-) -> Iterator[Daemon]:
-    with started(config(tmp_path, pin_directory)) as made:
-        yield made
 
 
 @pytest.mark.root
@@ -64,7 +38,7 @@ async def test_a_step_counts_and_the_last_one_reports_everything(
             await one.step(source, final=True)
             if not len(one.pipeline.live):
                 break
-        found = batches(one.spool)
+        found = list(drained(one.spool))
     sums = totals(found, "right0")
     assert sums["rx", "seen", "frames"] == 300
     assert unbalanced(sums) == {}
@@ -83,7 +57,7 @@ async def test_a_request_closes_the_interval_and_is_answered(
         assert one.wake.is_set()
         await one.step(source)
         await asyncio.wait_for(waiting, 1)
-        assert len(batches(one.spool)) == 1
+        assert len(list(drained(one.spool))) == 1
         assert source.take_requests() == []
 
 
@@ -108,4 +82,4 @@ async def test_a_batch_that_cannot_be_kept_waits_and_is_told_once(
         monkeypatch.setattr(Spool, "append", append)
         await one.step(source, final=True)
         assert one.refused == ""
-        assert [found.sequence for found in batches(one.spool)][0] == 1
+        assert [found.sequence for found in drained(one.spool)][0] == 1

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.daemon import Daemon
 from agent.source import REQUESTS_MAX, rss_bytes
-from tests.agent.running import asked, config, send, started
-from tests.support.namespaces import Namespace, World
-
-
-@pytest.fixture
-def ends(netns: World) -> Iterator[tuple[Namespace, Namespace]]:
-    left, right = netns.pair(quiet=True)
-    with right.entered():
-        yield left, right
-
-
-@pytest.fixture
-def one(
-    tmp_path: Path, pin_directory: Path, ends: tuple[Namespace, Namespace]
-) -> Iterator[Daemon]:
-    with started(config(tmp_path, pin_directory)) as made:
-        yield made
+from tests.agent.running import asked, send
+from tests.support.namespaces import Namespace
 
 
 def test_memory_is_that_of_this_process():

@@ -160,12 +160,13 @@ class Agent:
         """Every batch that waits in the spool of a stopped agent."""
         spool = Spool(self.folder / "data" / "spool", 1 << 30, 10**18)
         try:
-            return list(_drained(spool))
+            return list(drained(spool))
         finally:
             spool.close()
 
 
-def _drained(spool: Spool) -> Iterator[Batch]:
+def drained(spool: Spool) -> Iterator[Batch]:
+    """Take every batch out of a spool, oldest first."""
     while (parcel := spool.oldest()) is not None:
         yield decode(frame.decompress(parcel.body, parcel.coding))
         spool.acknowledge()
