@@ -4,6 +4,7 @@ clsact qdisc that the agent itself added."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import fnmatch
 import select
 import socket
@@ -20,6 +21,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from agent.records import HOOKS
 
 RTMGRP_LINK: Final = 1
+PROMISCUOUS: Final = 0x100
 CLSACT_PARENTS: Final = (0xFFFFFFF2, 0xFFFFFFF3)
 ARPHRD_ETHER: Final = 1
 LAYER3_TYPES: Final = (512, 519, 65534, 768, 776, 769)
@@ -36,10 +38,17 @@ class Link:
     mtu: int
     is_up: bool
     is_loopback: bool
+    is_promiscuous: bool  # by somebody's word; a capture that runs is not told
     layer3: bool
     speed_bps: int  # 0: unknown
     addresses: tuple[str, ...]
     statistics: npt.NDArray[np.uint64]  # the kernel's own: (rx, tx) x records.UNITS
+
+
+def gone(name: str, ifindex: int) -> Link:
+    """Return what is known of an interface that is not there any more."""
+    nothing = np.zeros((len(HOOKS), 3), np.uint64)
+    return Link(name, ifindex, "", 0, False, False, False, False, 0, (), nothing)
 
 
 def _attribute(message: Any, name: str, default: Any) -> Any:
@@ -75,6 +84,7 @@ def _link(message: Any, addresses: dict[int, list[str]]) -> Link:
         mtu=_attribute(message, "IFLA_MTU", 0),
         is_up=bool(message["flags"] & 0x1),
         is_loopback=bool(message["flags"] & 0x8),
+        is_promiscuous=bool(message["flags"] & PROMISCUOUS),
         layer3=message["ifi_type"] in LAYER3_TYPES,
         speed_bps=speed_bps(name),
         addresses=tuple(addresses.get(message["index"], ())),
@@ -127,9 +137,13 @@ class Links:
         return found
 
     def set_promiscuous(self, ifindex: int, on: bool) -> None:
-        """Set or clear the interface's promiscuous flag."""
-        flag = 0x100
-        self._route.link("set", index=ifindex, flags=flag if on else 0, change=flag)
+        """Set or clear the promiscuous flag of an interface, if it is there."""
+        flags = PROMISCUOUS if on else 0
+        try:
+            self._route.link("set", index=ifindex, flags=flags, change=PROMISCUOUS)
+        except NetlinkError as error:
+            if error.code != errno.ENODEV:
+                raise
 
     def remove_empty_clsact(self, ifindex: int) -> bool:
         """Remove the clsact qdisc unless somebody's filter hangs on it."""

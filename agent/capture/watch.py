@@ -21,7 +21,7 @@ from agent.capture.layout import (
     SLOT_USED,
     SLOTS,
 )
-from agent.capture.links import Link, Links, matching
+from agent.capture.links import Link, Links, gone, matching
 from agent.capture.loader.attach import Attached, Wanted, attach, detach
 from agent.capture.loader.kernel import Kernel
 from agent.capture.loader.pins import CaptureError, Pinned
@@ -30,6 +30,7 @@ from agent.records import HOOKS, Interface
 RETRY_TICKS: Final = 10
 """Ticks until an interface that refused is tried again."""
 
+NOT_ATTACHED: Final = Attached("none", "none", made_clsact=False)
 
 SILENT_FRAMES: Final = 100
 """Frames that an interface carries before a hook that saw none is suspect."""
@@ -140,10 +141,7 @@ class Watch:
         link = present.get((name, ifindex))
         if link is not None:
             return self._attach(slot, link, flags)
-        absent = Link(
-            name, ifindex, "", 0, False, False, False, 0, (), np.zeros((2, 3), np.uint64)
-        )
-        self._slots[slot] = _Slot(absent, Attached("none", "none", False), flags)
+        self._slots[slot] = _Slot(gone(name, ifindex), NOT_ATTACHED, flags)
         return self._leave(slot)
 
     def _enter(self, link: Link) -> list[str]:
@@ -156,7 +154,6 @@ class Watch:
 
     def _attach(self, slot: int, link: Link, before: int) -> list[str]:
         self.kernel.set_slot(slot, link.name, link.ifindex, before | SLOT_USED)
-        self.kernel.set_interface(link.ifindex, slot, self._flags(link))
         wanted = self.choice.wanted
         if link.layer3 or link.name in self.choice.shaped_rx:
             # XDP neither takes frames without a link layer nor gives them a class.
@@ -164,17 +161,26 @@ class Watch:
         try:
             attached = attach(self.pinned, link.ifindex, link.name, wanted)
         except CaptureError as error:
-            self.kernel.clear_interface(link.ifindex)
-            self.kernel.set_slot(slot, "", 0, 0)
-            return self._fail(link, str(error))
+            return self._fail(link, str(error)) + self._refused(slot, link, before)
         flags = before | SLOT_USED | (SLOT_MADE_CLSACT if attached.made_clsact else 0)
-        if self.choice.promiscuous and not before & SLOT_MADE_PROMISCUOUS:
-            self.links.set_promiscuous(link.ifindex, on=True)
-            flags |= SLOT_MADE_PROMISCUOUS
+        makes_promiscuous = self.choice.promiscuous and not link.is_promiscuous
+        flags |= SLOT_MADE_PROMISCUOUS if makes_promiscuous else 0
         self.kernel.set_slot(slot, link.name, link.ifindex, flags)
+        if makes_promiscuous:
+            self.links.set_promiscuous(link.ifindex, on=True)
+        # Only now does anything count: where a hook was refused there are no flows.
+        self.kernel.set_interface(link.ifindex, slot, self._flags(link))
         self._slots[slot] = _Slot(link, attached, flags)
         self._failed.pop(link.ifindex, None)
         return [f"{link.name}: watched, rx {attached.rx_mode}, tx {attached.tx_mode}"]
+
+    def _refused(self, slot: int, link: Link, before: int) -> list[str]:
+        if not before:
+            self.kernel.set_slot(slot, "", 0, 0)
+            return []
+        # A former agent counted here: that is still to be reported.
+        self._slots[slot] = _Slot(link, NOT_ATTACHED, before)
+        return self._leave(slot)
 
     def _fail(self, link: Link, why: str) -> list[str]:
         known = self._failed.get(link.ifindex)
@@ -204,7 +210,7 @@ class Watch:
         self.kernel.clear_interface(ifindex)
         if held.flags & SLOT_MADE_CLSACT:
             self.links.remove_empty_clsact(ifindex)
-        if held.flags & SLOT_MADE_PROMISCUOUS and held.link.mtu:
+        if held.flags & SLOT_MADE_PROMISCUOUS:
             self.links.set_promiscuous(ifindex, on=False)
 
     def left(self) -> list[int]:

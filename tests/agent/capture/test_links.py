@@ -6,16 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from agent.capture.links import CLSACT_PARENTS, Link, Links, matching, speed_bps
+from agent.capture.links import CLSACT_PARENTS, Links, gone, matching, speed_bps
 from tests.support import foreign
 from tests.support.namespaces import Namespace, World
 
-ETH = Link(
-    "eth0", 2, "02:00:00:00:00:01", 1500, True, False, False, 0, (), np.zeros((2, 3), "u8")
-)
+ETH = replace(gone("eth0", 2), mac="02:00:00:00:00:01", mtu=1500, is_up=True)
 LO = replace(ETH, name="lo", ifindex=1, is_loopback=True)
 LISTED = [LO, ETH, replace(ETH, name="eth1"), replace(ETH, name="wan0.7")]
 
@@ -100,6 +97,9 @@ def test_promiscuous_is_set_and_cleared(links: tuple[Links, Namespace]):
     for on in (True, False):
         made.set_promiscuous(space.index("left0"), on=on)
         assert ("PROMISC" in space.run("ip", "link", "show", "left0")) is on
+        found = {link.name: link.is_promiscuous for link in made.list()}
+        assert found == {"lo": False, "left0": on}
+    made.set_promiscuous(9999, on=False)
 
 
 @pytest.mark.root

@@ -106,6 +106,68 @@ def test_one_that_left_while_the_agent_was_dead_leaves_now(pinned: Pinned, links
     assert again.left() == [0]
 
 
+def test_what_was_counted_is_reported_though_the_hook_is_refused_now(
+    pinned: Pinned, links: Links, here: tuple[World, Namespace, Namespace]
+):
+    left, kernel = here[1], Kernel(pinned)
+    left.run("ip", "link", "add", "bridge0", "type", "bridge")
+    watch(pinned, links, "bridge0").refresh()
+    again = Watch(pinned, kernel, links, Choice(("bridge0",), wanted=Wanted("native")))
+    why, told = again.refresh()
+    assert why.startswith("bridge0: cannot attach: ")
+    assert told == "bridge0: gone; its last flows are being reported"
+    assert (again.left(), again.failures()) == ([0], [why])
+    assert kernel.slots()[0]["name"] == b"bridge0"
+    again.free(0)
+    assert [again.refresh() for _ in range(3)] == [[]] * 3
+    assert (again.used(), again.failures()) == ([], [why])
+
+
+def test_a_hook_that_is_refused_leaves_no_flows_behind(
+    pinned: Pinned, links: Links, here: tuple[World, Namespace, Namespace]
+):
+    """The other one works for an instant: it must not count for a slot that is given up."""
+    left, kernel = here[1], Kernel(pinned)
+    left.run("ip", "link", "add", "bridge0", "type", "bridge")
+    one = Watch(pinned, kernel, links, Choice(("bridge0",), wanted=Wanted("native")))
+    assert one.refresh() == one.failures()
+    row = np.zeros(1, layout.INTERFACE)
+    index = left.index("bridge0")
+    bpf.map_lookup(pinned.maps["interfaces"], index % layout.INTERFACE_ENTRIES, row)
+    assert not row["ifindex"][0]
+    assert (one.used(), kernel.slots()["flags"].any()) == ([], False)
+
+
+def promiscuous(space: Namespace, interface: str = "left0") -> bool:
+    return "PROMISC" in space.run("ip", "link", "show", interface)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_frames_of_others_are_taken_while_it_is_watched(
+    pinned: Pinned, links: Links, here: tuple[World, Namespace, Namespace], before: bool
+):
+    left = here[1]
+    left.run("ip", "link", "set", "left0", "promisc", "on" if before else "off")
+    for _ in range(2):
+        one = watch(pinned, links, "left0", promiscuous=True)
+        one.refresh()
+        assert promiscuous(left)
+    one.choose(Choice(("none*",)))
+    one.refresh()
+    assert promiscuous(left) is before
+
+
+def test_one_that_goes_takes_its_flag_with_it(
+    pinned: Pinned, links: Links, here: tuple[World, Namespace, Namespace]
+):
+    left = here[1]
+    one = watch(pinned, links, "left0", promiscuous=True)
+    one.refresh()
+    with left.netlink() as ip:
+        ip.link("del", index=left.index("left0"))
+    assert one.refresh() == ["left0: gone; its last flows are being reported"]
+
+
 def test_the_last_slot_and_none_behind_it(pinned: Pinned, links: Links):
     kernel = Kernel(pinned)
     for slot in range(layout.SLOTS):
