@@ -11,7 +11,7 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from collector.bodies import read_body
+from collector import bodies
 from collector.records import Busy, Route
 
 PATHS: Final = ("/api/edge/sketches/binary", "/api/edge/sketches", "/api/edge/live")
@@ -29,7 +29,7 @@ class Relay:
 
     def __init__(self, backend_url: str, body_bytes_max: int) -> None:
         self._backend_url = backend_url
-        self._body_bytes_max = body_bytes_max
+        self._bodies = bodies.Uploads(body_bytes_max)
         self._session: aiohttp.ClientSession | None = None
         self.forwarded = 0
         self.failed = 0
@@ -51,12 +51,12 @@ class Relay:
 
     async def hand_on(self, request: web.Request) -> web.Response:
         """Send an upload on and answer as the collector behind does."""
-        body = await read_body(request, self._body_bytes_max)
         fields = {
             name: request.headers[name] for name in SENT_ON if name in request.headers
         }
         try:
-            response = await self._send("POST", request.path, body, fields)
+            async with self._bodies.read(request) as body:
+                response = await self._send("POST", request.path, body, fields)
         except (aiohttp.ClientError, TimeoutError) as error:
             self.failed += 1
             self.failing = f"{self._backend_url} does not answer: {error}"[:200]

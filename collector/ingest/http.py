@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from collector.bodies import read_body
+from collector import bodies
 from collector.records import Accepted, Arrival, Principal, Receipt, Refused, Route
 
 FORMS: Final = {
@@ -41,7 +41,7 @@ class Uploads:
     ) -> None:
         self._intake = intake
         self._clock_ns = clock_ns
-        self._body_bytes_max = body_bytes_max
+        self._bodies = bodies.Uploads(body_bytes_max)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this room."""
@@ -64,17 +64,18 @@ class Uploads:
             raise Refused(
                 415, f"Content-Type {request.content_type}: send application/msgpack"
             )
-        accepted, size = await self._understood(request, form)
-        check_headers(request, accepted)
-        return await self._store(accepted, form, size)
+        async with self._bodies.read(request) as body:
+            accepted = await self._understood(request, form, body)
+            check_headers(request, accepted)
+            return await self._store(accepted, form, len(body))
 
     async def json(self, request: web.Request) -> web.Response:
         """Answer POST /api/edge/sketches."""
-        accepted, size = await self._understood(request, "json")
-        return await self._store(accepted, "json", size)
+        async with self._bodies.read(request) as body:
+            accepted = await self._understood(request, "json", body)
+            return await self._store(accepted, "json", len(body))
 
-    async def _understood(self, request: web.Request, form: str) -> tuple[Accepted, int]:
-        body = await read_body(request, self._body_bytes_max)
+    async def _understood(self, request: web.Request, form: str, body: bytes) -> Accepted:
         principal: Principal = request["principal"]
         agent = request.headers.get("X-Switch-ID", "")
         if not agent and principal.by in ("token", "certificate"):
@@ -95,7 +96,7 @@ class Uploads:
             raise Refused(
                 403, f"this token belongs to {principal.name}, not to {accepted.id.agent}"
             )
-        return accepted, len(body)
+        return accepted
 
     async def _store(self, accepted: Accepted, form: str, size: int) -> web.Response:
         receipt = await self._intake.submit(accepted)

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from collector import bodies
-from collector.records import Refused
+from collector.records import Busy, Refused
 
 Read = Callable[[web.Request], Awaitable[Any]]
 LIMIT = 10
@@ -25,6 +25,8 @@ async def sent(read: Read, data: Any, kind: str = "application/json") -> tuple[i
             return web.Response(text=repr(await read(request)))
         except Refused as refusal:
             return web.Response(status=refusal.status, text=str(refusal))
+        except Busy as busy:
+            return web.Response(status=503, text=str(busy))
 
     app = web.Application()
     app.router.add_post("/", handle)
@@ -88,3 +90,25 @@ async def test_a_body_that_stalls_is_refused(monkeypatch: pytest.MonkeyPatch):
 )
 async def test_objects(data: bytes, kind: str, status: int, said: str):
     assert await sent(found, data, kind) == (status, said)
+
+
+async def test_uploads_together_are_bounded_and_what_has_ended_counts_no_more():
+    uploads = bodies.Uploads(LIMIT, together=15)
+    go_on = asyncio.Event()
+
+    async def held(request: web.Request) -> int:
+        async with uploads.read(request) as data:
+            if data.startswith(b"wait"):
+                await go_on.wait()
+            return len(data)
+
+    waiting = asyncio.ensure_future(sent(held, b"wait 6789A"))
+    while uploads.held < LIMIT:  # noqa: ASYNC110 - the state is polled
+        await asyncio.sleep(0.01)
+    assert await sent(held, b"12345") == (200, "5")
+    assert (await sent(held, b"123456"))[0] == 503
+    go_on.set()
+    assert await waiting == (200, "10")
+    assert await sent(held, b"123456") == (200, "6")
+    assert (await sent(held, b"a" * 11))[0] == 413
+    assert uploads.held == 0
