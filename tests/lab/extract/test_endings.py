@@ -10,7 +10,6 @@ from tests.lab.extract.flowing import flows, rows
 from tests.lab.extract.frames import (
     ACK,
     CLIENT,
-    FIN,
     RST,
     SERVER,
     START_NS,
@@ -20,20 +19,8 @@ from tests.lab.extract.frames import (
     ip,
     talk,
     tcp,
-    udp,
 )  # fmt: skip
-
-OPEN = ((0, ">", SYN, b""), (0.01, "<", SYN | ACK, b""), (0.02, ">", ACK, b""))
-CLOSE = ((1, ">", FIN | ACK, b""), (1.01, "<", FIN | ACK, b""), (1.02, ">", ACK, b""))
-
-
-def ping(seconds: float, sport: int = 1111, way: str = ">") -> Frame:
-    source, destination = (CLIENT, SERVER) if way == ">" else (SERVER, CLIENT)
-    ports = (sport, 53) if way == ">" else (53, sport)
-    body = udp(*ports, b"data")
-    return Frame(
-        START_NS + round(seconds * 1e9), ethernet(ip(source, destination, 17, body))
-    )
+from tests.lab.extract.talks import CLOSE, OPEN, datagram
 
 
 def counts(frames: list[Frame], **changes: object) -> list[tuple[int, str]]:
@@ -57,18 +44,18 @@ def counts(frames: list[Frame], **changes: object) -> list[tuple[int, str]]:
 def test_idle_timeout_is_by_packet_time(
     times: tuple[int, ...], expected: list[int]
 ) -> None:
-    assert [n for n, _ in counts([ping(at) for at in times])] == expected
+    assert [n for n, _ in counts([datagram(at) for at in times])] == expected
 
 
 def test_a_flow_of_one_packet_ends_by_the_clock_of_others() -> None:
-    frames = [ping(0, 1)] + [ping(at, 2) for at in range(1, 200)]
-    frames += [ping(at / 100, 3) for at in range(20_000, 40_000)]
+    frames = [datagram(0, sport=1)] + [datagram(at, sport=2) for at in range(1, 200)]
+    frames += [datagram(at / 100, sport=3) for at in range(20_000, 40_000)]
     endings = dict(counts(frames))
     assert endings[1] == "idle"
 
 
 def test_active_timeout_cuts_and_keeps_the_orientation() -> None:
-    frames = [ping(0), *(ping(at, way="<") for at in range(10, 100, 10))]
+    frames = [datagram(0), *(datagram(at, way="<") for at in range(10, 100, 10))]
     first, second = rows(frames, active_timeout=45)
     assert (first["Total Fwd Packet"], first["Total Bwd packets"]) == ("1", "4")
     assert (second["Src IP"], second["Total Fwd Packet"]) == (CLIENT, "0")
@@ -116,7 +103,7 @@ def test_a_simultaneous_open_is_one_flow() -> None:
 
 
 def test_packets_out_of_order_are_put_in_order() -> None:
-    frames = [ping(at / 10) for at in (0, 2, 1, 3)]
+    frames = [datagram(at / 10) for at in (0, 2, 1, 3)]
     (row,) = rows(frames)
     assert (row["Flow IAT Max"], row["Flow IAT Min"]) == ("100000", "100000")
     out = flows(frames)
@@ -124,12 +111,12 @@ def test_packets_out_of_order_are_put_in_order() -> None:
 
 
 def test_without_a_window_packets_count_as_they_come() -> None:
-    (row,) = rows([ping(at / 10) for at in (0, 2, 1, 3)], reorder_window=0)
+    (row,) = rows([datagram(at / 10) for at in (0, 2, 1, 3)], reorder_window=0)
     assert (row["Flow IAT Max"], row["Flow IAT Min"]) == ("200000", "0")
 
 
 def test_a_clock_that_jumps_back_disturbs_nothing_before_it() -> None:
-    frames = [ping(1000), ping(1001), ping(0), ping(1)]
+    frames = [datagram(1000), datagram(1001), datagram(0), datagram(1)]
     (row,) = rows(frames)
     assert row["Total Fwd Packet"] == "4"
     assert row["Flow Duration"] == "1000000"
@@ -149,14 +136,14 @@ def test_copies_are_counted_and_dropped_on_demand() -> None:
 
 
 def test_a_full_table_ends_the_longest_silent_and_loses_no_packet() -> None:
-    frames = [ping(at / 1000, port) for at, port in enumerate(range(1, 2001))]
+    frames = [datagram(at / 1000, sport=port) for at, port in enumerate(range(1, 2001))]
     out = flows(frames, flows_limit=160)
     assert out["record"]["volume"]["packets"].sum() == 2000
     assert (out["extra"]["ending"] == ENDINGS.index("pressure")).any()
 
 
 def test_flows_come_in_the_order_they_end() -> None:
-    out = flows([ping(at, at % 7 + 1) for at in range(0, 4000, 150)])
+    out = flows([datagram(at, sport=at % 7 + 1) for at in range(0, 4000, 150)])
     firsts = out["extra"]["first_packet"]
     assert (np.diff(out["extra"]["end_packet"].astype(float)) >= 0).all()
     assert len(set(firsts.tolist())) == len(firsts)
