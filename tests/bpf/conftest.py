@@ -1,4 +1,4 @@
-"""One loaded engine a back end for the whole session."""
+"""Loaded engines: one a back end for the whole session, and ones with a clock."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import pytest
 
 from tests.bpf.engine import Engine, engine
 
-
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param("libbpf", marks=pytest.mark.root),
-        pytest.param("bcc", marks=[pytest.mark.root, pytest.mark.bcc]),
-    ],
+BACK_ENDS = (
+    pytest.param("libbpf", marks=pytest.mark.root),
+    pytest.param("bcc", marks=[pytest.mark.root, pytest.mark.bcc]),
 )
+
+
+@pytest.fixture(scope="session", params=BACK_ENDS)
 def loaded(
     request: pytest.FixtureRequest, reasons_to_skip: dict[str, str]
 ) -> Iterator[Engine]:
@@ -28,3 +27,9 @@ def loaded(
             pytest.fail(f"WEIR_REQUIRE_ROOT=1, but {reason}")
         pytest.skip(reason)
     yield from engine(request.param)
+
+
+@pytest.fixture(scope="module", params=BACK_ENDS)
+def clocked(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine whose clock is the frame's."""
+    yield from engine(request.param, {"flows": 4}, {"clock_from_frame": 1})

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.bpf.engine import Engine, engine, skb_context
+from tests.bpf.engine import Engine, skb_context
 from tests.support import frames as build
 
 SECOND_NS = 1_000_000_000
 FRAME = build.ethernet(build.ipv4("10.0.0.1", "192.0.2.1", build.udp(7, 8, bytes(100))))[0]
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("libbpf", marks=pytest.mark.root),
-        pytest.param("bcc", marks=[pytest.mark.root, pytest.mark.bcc]),
-    ],
-)
-def clocked(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An engine whose clock is the frame's."""
-    yield from engine(request.param, {"flows": 4}, {"clock_from_frame": 1})
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from agent.capture.layout import (
     TX,
 )
 from agent.capture.matches import Match, compiled
-from tests.bpf.engine import SLOT, Engine, engine, skb_context
+from tests.bpf.engine import SLOT, Engine, skb_context
 from tests.support import frames as build
 
 UNSPEC, SHOT = -1, 2
@@ -29,18 +29,6 @@ BEGIN_NS = 100 * SECOND_NS
 LENGTH = 1200
 VIDEO_PORT, VOICE_PORT = 3478, 5060
 HOOK = {"weir_egress": TX, "weir_ingress": RX}
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("libbpf", marks=pytest.mark.root),
-        pytest.param("bcc", marks=[pytest.mark.root, pytest.mark.bcc]),
-    ],
-)
-def clocked(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An engine whose clock is the frame's."""
-    yield from engine(request.param, {"flows": 4}, {"clock_from_frame": 1})
 
 
 @pytest.fixture

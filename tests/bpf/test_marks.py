@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -177,27 +177,29 @@ def kind(request: pytest.FixtureRequest, shaped: Engine) -> str:
     return name
 
 
-def test_every_code_point_into_every_traffic_class(shaped: Engine, kind: str) -> None:
-    """The builder of the expected frame knows nothing of the program that rewrites."""
+def every_mark(
+    shaped: Engine, kind: str, mode: int, wanted: Callable[[int, int], int]
+) -> None:
+    """Every code point into every traffic class.
+
+    The builder of the expected frame knows nothing of the program that rewrites.
+    """
     expected = [FRAMES[kind](tos) for tos in range(256)]
     context = context_of(kind, expected[0])
     for dscp in range(64):
-        tell(shaped, dscp, SET)
+        tell(shaped, dscp, mode)
         for tos in range(256):
             left, word, _ = run(shaped, expected[tos], context)
             assert word == UNSPEC
-            assert left == expected[dscp << 2 | tos & 3], (dscp, tos)
+            assert left == expected[wanted(dscp, tos)], (dscp, tos)
+
+
+def test_every_code_point_into_every_traffic_class(shaped: Engine, kind: str) -> None:
+    every_mark(shaped, kind, SET, lambda dscp, tos: dscp << 2 | tos & 3)
 
 
 def test_a_mark_that_is_there_is_kept(shaped: Engine, kind: str) -> None:
-    expected = [FRAMES[kind](tos) for tos in range(256)]
-    context = context_of(kind, expected[0])
-    for dscp in range(64):
-        tell(shaped, dscp, KEEP)
-        for tos in range(256):
-            left, _, _ = run(shaped, expected[tos], context)
-            wanted = tos if tos >> 2 else dscp << 2 | tos
-            assert left == expected[wanted], (dscp, tos)
+    every_mark(shaped, kind, KEEP, lambda dscp, tos: tos if tos >> 2 else dscp << 2 | tos)
 
 
 def test_marking_that_is_off_writes_nothing(shaped: Engine, kind: str) -> None:
