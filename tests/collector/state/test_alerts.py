@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from collector.records import Alert, StateError
 from collector.state import alerts
 from collector.state.control import Control
-
-
-@pytest.fixture
-def control(tmp_path: Path) -> Iterator[Control]:
-    one = Control(tmp_path)
-    yield one
-    one.close()
 
 
 def test_a_subject_has_one_open_alert(control: Control):

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from collector.records import Token
 from collector.state.control import Control
 from collector.state.tokens import PREFIX, digest
-
-
-@pytest.fixture
-def control(tmp_path: Path) -> Iterator[Control]:
-    one = Control(tmp_path)
-    yield one
-    one.close()
 
 
 def test_a_token_is_what_its_secret_says(control: Control):

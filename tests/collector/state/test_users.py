@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import argon2
 import pytest
 
@@ -20,13 +17,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Argon2 at its least: these tests are about what is done with it."""
     hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(users, "HASHER", hasher)
-
-
-@pytest.fixture
-def control(tmp_path: Path) -> Iterator[Control]:
-    one = Control(tmp_path)
-    yield one
-    one.close()
 
 
 @pytest.mark.parametrize(
