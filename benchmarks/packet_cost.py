@@ -13,12 +13,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from agent.capture.loader import bpf
-from tests.bpf.engine import OBJECT, Engine, engine
+from tests.bpf.engine import OBJECT, engine
 from tests.support import frames as build
 
 HERE = Path(__file__).resolve().parent
@@ -35,7 +36,7 @@ FRAME = build.ethernet(
 )[0]
 
 
-def peer(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
+def peer(directory: Path) -> dict[str, int]:
     """Programs and maps of the peer, by name."""
     target = directory / "peer.o"
     include = f"-I/usr/include/{os.uname().machine}-linux-gnu"
@@ -46,13 +47,11 @@ def peer(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
     load = ["bpftool", "prog", "loadall", str(target), str(pins), "pinmaps", str(pins)]
     try:
         subprocess.run(load, check=True)
-        found = {path.name: bpf.open_pin(path) for path in pins.iterdir()}
+        return {path.name: bpf.open_pin(path) for path in pins.iterdir()}
     finally:
         for path in pins.iterdir():
             path.unlink()
         pins.rmdir()
-    maps = {name: fd for name, fd in found.items() if name.startswith("next_")}
-    return found, maps
 
 
 def best(program: int, repeat: int) -> int:
@@ -81,27 +80,24 @@ def report(name: str, value: int, least: int) -> None:
     print(json.dumps(line | {"ratio": round(value / least, 2)}), flush=True)
 
 
-def main() -> int:
+def beside_peer(run: Callable[[dict[str, int]], None]) -> int:
+    """Run with the peer loaded, on one CPU; return the exit status."""
     if not OBJECT.exists():
         print(f"{OBJECT}: no such object; run: make bpf", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as scratch:
-        found, _ = peer(Path(scratch))
-    for loaded in engine("libbpf", SIZES):
-        pin_to_one_cpu()
-        measure_all(loaded, found)
+        found = peer(Path(scratch))
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    run(found)
     return 0
 
 
-def measure_all(loaded: Engine, found: dict[str, int]) -> None:
-    for name in ("weir_xdp", "weir_ingress", "weir_egress"):
-        kind = "xdp" if name == "weir_xdp" else "tc"
-        measure(name, kind, loaded.pinned.programs[name], found)
-
-
-def pin_to_one_cpu() -> None:
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+def run_all(found: dict[str, int]) -> None:
+    for loaded in engine("libbpf", SIZES):
+        for name in ("weir_xdp", "weir_ingress", "weir_egress"):
+            kind = "xdp" if name == "weir_xdp" else "tc"
+            measure(name, kind, loaded.pinned.programs[name], found)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(beside_peer(run_all))

@@ -10,10 +10,8 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable
 from ipaddress import ip_network
-from pathlib import Path
 
 import numpy as np
 
@@ -28,8 +26,8 @@ from agent.capture.layout import (
 )
 from agent.capture.loader import bpf
 from agent.capture.matches import Match, compiled
-from benchmarks.packet_cost import peer, pin_to_one_cpu
-from tests.bpf.engine import OBJECT, SLOT, Engine, engine
+from benchmarks.packet_cost import beside_peer
+from tests.bpf.engine import SLOT, Engine, engine
 from tests.support import frames as build
 
 ROUNDS, REPEAT = 15, 200_000
@@ -138,19 +136,12 @@ def measure_matches(one: Engine) -> None:
         report(f"qos_new_flow_with_{count}_matches", found)
 
 
-def main() -> int:
-    if not OBJECT.exists():
-        print(f"{OBJECT}: no such object; run: make bpf", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory() as scratch:
-        found, _ = peer(Path(scratch))
-    pin_to_one_cpu()
+def run_all(found: dict[str, int]) -> None:
     for loaded in engine("libbpf"):
         measure(loaded, found["unmark_tc"], found["next_tc"])
     for loaded in engine("libbpf", {"flows": 1}):
         measure_matches(loaded)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(beside_peer(run_all))
