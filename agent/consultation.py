@@ -23,7 +23,7 @@ async def findings(config: Config) -> Sequence[Finding]:
 
 
 async def _ask_collectors(config: Config) -> tuple[Reach, ...]:
-    async with open_session(config.agent) as session:
+    async with open_session() as session:
         door = Door(config.agent, session, time.monotonic)
         reached = []
         for url in config.agent.backend_url:

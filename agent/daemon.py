@@ -9,7 +9,6 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +72,7 @@ class Daemon:
     stopping: bool = False
     asked: asyncio.Event = field(default_factory=asyncio.Event)  # to read settings again
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is in force
     started: float = field(default_factory=time.monotonic)
     refused: str = ""  # why the pending batch is not on disk yet
 
@@ -85,13 +85,12 @@ class Daemon:
         for note in self.session.pinned.notes:
             LOG.warning(note)
         agent = self.config.agent
-        async with AsyncExitStack() as opened:
-            session = await opened.enter_async_context(open_session(agent))
+        async with open_session() as session:
             door = Door(agent, session, time.monotonic)
             clock = Clock(time.monotonic, time.time_ns, random.random)
             uplink = Uplink(self.spool, door, agent, clock)
             source = self._source(uplink)
-            reload = Reload(opened, time.monotonic, self._adopt)
+            reload = Reload(session, time.monotonic, self._adopt, self.changing)
             async with (
                 served(self.config, source, self._routes(source)),
                 asyncio.TaskGroup() as tasks,
@@ -127,6 +126,7 @@ class Daemon:
             source.flow,
             lambda: len(self.pipeline.live),
             self.wake.set,
+            self.changing,
         )
         return routes(source, rulings, self.predictions)
 

@@ -7,16 +7,18 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
+
+from aiohttp import ClientSession
 
 from agent import assemble, logs
 from agent.config import Agent, Capture, Config
 from agent.pipeline import Pipeline
 from agent.qos.section import Settings
+from agent.records import Array
 from agent.regulation import placing
-from agent.ship.door import Door, DoorError, open_session, read_secret, tls_context
+from agent.ship.door import Door, DoorError, read_secret, tls_context
 from agent.source import DaemonSource
 from wire.settings import ConfigError
 
@@ -85,9 +87,10 @@ def _differing(old: Any, new: Any) -> list[str]:
 class Reload:
     """Takes new settings whenever somebody asks for it."""
 
-    opened: AsyncExitStack  # closed when the agent stops
+    session: ClientSession  # for every door
     clock: Callable[[], float]  # monotonic
     adopt: Callable[[Config], None]
+    changing: asyncio.Lock  # held by the API too, while it changes rules
 
     async def run(
         self, source: DaemonSource, asked: asyncio.Event, reread: Callable[[], Config]
@@ -98,38 +101,47 @@ class Reload:
             asked.clear()
             try:
                 told = await self.take(await asyncio.to_thread(reread), source)
-            except (ConfigError, DoorError, ValueError) as error:
+            except (ConfigError, DoorError, ValueError, OSError) as error:
                 LOG.error("settings stay as they were: %s", error)
             else:
                 LOG.info(told)
 
     async def take(self, read: Config, source: DaemonSource) -> str:
-        """Take new settings; tell what was done. Raises ConfigError, BadRule, DoorError."""
-        old = source.config
-        after = change(old, read)
-        config = after.config
-        settings = assemble.regulation_in_force(config)
-        if config.qos != old.qos:
-            await source.regulator.ask(lambda: source.regulator.take(settings))
-        async with source.busy:
-            await asyncio.to_thread(_count_by, source, config, settings)
-        if config.agent != old.agent:
-            session = await self.opened.enter_async_context(open_session(config.agent))
-            door = Door(config.agent, session, self.clock)
-            source.uplink.take(door, config.agent)
-            journal = "JOURNAL_STREAM" in os.environ
-            logs.configure(config.agent.log_level, config.agent.log_format, journal=journal)
-        source.config = config
-        self.adopt(config)
-        return after.words()
+        """Take new settings, all that can be taken or none; tell what was done.
+
+        Raises ConfigError, DoorError, ValueError, OSError.
+        """
+        async with self.changing:
+            old = source.config
+            after = change(old, read)
+            config = after.config
+            # Whatever may be refused comes first.
+            settings = await asyncio.to_thread(assemble.regulation_in_force, config)
+            await source.regulator.ask(lambda: source.regulator.check(settings))
+            source.placement.check(settings.matches)
+            tests = assemble.capture_filter(config.capture.filter)
+            door = await asyncio.to_thread(Door, config.agent, self.session, self.clock)
+            async with source.busy:
+                await asyncio.to_thread(_count_by, source, config, settings, tests)
+            if config.qos != old.qos:
+                await source.regulator.ask(lambda: source.regulator.take(settings))
+            if config.agent != old.agent:
+                source.uplink.take(door, config.agent)
+                is_journal = "JOURNAL_STREAM" in os.environ
+                agent = config.agent
+                logs.configure(agent.log_level, agent.log_format, journal=is_journal)
+            source.config = config
+            self.adopt(config)
+            return after.words()
 
 
-def _count_by(source: DaemonSource, config: Config, settings: Settings) -> None:
+def _count_by(
+    source: DaemonSource, config: Config, settings: Settings, tests: Array
+) -> None:
     """Count, and keep what was counted, by these settings."""
-    tests = assemble.capture_filter(config.capture.filter)
-    source.placement.take(settings.matches)
     source.session.kernel.set_filter(tests)
     source.session.watch.choose(assemble.choice(config.capture, settings.interfaces))
+    source.placement.take(settings.matches)
     source.spool.bound(*assemble.bounds(config.agent))
     rhythm(source.pipeline, config.agent, config.capture)
 

@@ -38,8 +38,8 @@ class Rulings:
     flow: Callable[[int], Awaitable[Ends | None]]  # a live flow by its id
     active_flows: Callable[[], int]
     hurry: Callable[[], None] = lambda: None  # have the next tick at once
-    _last: dict[str, float] = field(default_factory=dict)  # what was allocated
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by reloads too
+    _last: dict[str, float] = field(default_factory=dict)  # what was allocated
 
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of this room."""

@@ -57,18 +57,14 @@ def read_secret(path: str) -> str:
     return secret
 
 
-def open_session(agent: Agent) -> aiohttp.ClientSession:
-    """Return a session with these settings, to be closed by the caller.
-
-    Needs a running loop. Raises DoorError.
-    """
-    connector = aiohttp.TCPConnector(ssl=tls_context(agent), limit=4)
-    return aiohttp.ClientSession(connector=connector)
+def open_session() -> aiohttp.ClientSession:
+    """Return connections for any door, to be closed by the caller. Needs a running loop."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=4))
 
 
 async def healths(agent: Agent, clock: Callable[[], float]) -> dict[str, Answer]:
     """Ask every collector of the list for its health. Raises DoorError."""
-    async with open_session(agent) as session:
+    async with open_session() as session:
         door = Door(agent, session, clock)
         answers = await asyncio.gather(*map(door.health, agent.backend_url))
         return dict(zip(agent.backend_url, answers, strict=True))
@@ -80,8 +76,9 @@ class Door:
     def __init__(
         self, agent: Agent, session: aiohttp.ClientSession, clock: Callable[[], float]
     ) -> None:
-        """clock returns monotonic seconds."""
+        """clock returns monotonic seconds. Reads files of TLS; raises DoorError."""
         self._agent = agent
+        self._tls = tls_context(agent)
         self._session = session
         self._clock = clock
 
@@ -139,6 +136,7 @@ class Door:
                 headers={"Accept": "application/json", **headers},
                 timeout=aiohttp.ClientTimeout(total=seconds),
                 allow_redirects=False,  # Another host must not see the token.
+                ssl=self._tls,
             ) as response:
                 content = await _read(response)
                 return Answer(

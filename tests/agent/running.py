@@ -38,7 +38,7 @@ def started(settings: Config) -> Iterator[daemon.Daemon]:
 async def asked(one: daemon.Daemon) -> AsyncIterator[DaemonSource]:
     """What a daemon's API asks."""
     agent = one.config.agent
-    async with open_session(agent) as session:
+    async with open_session() as session:
         door = Door(agent, session, time.monotonic)
         clock = Clock(time.monotonic, time.time_ns, lambda: 0.5)
         yield one._source(Uplink(one.spool, door, agent, clock))

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from agent.config import Agent, Capture, Config
-from agent.reload import LIVE, change, check
-from agent.ship.door import DoorError
+from agent.daemon import Daemon
+from agent.reload import LIVE, Reload, change, check
+from agent.ship.door import DoorError, open_session
+from agent.source import DaemonSource
+from tests.agent.running import asked, config, started
+from tests.support.namespaces import World
 from wire.settings import ConfigError
 
 OLD = Config(Agent(), Capture(interfaces=("wan",)))
@@ -103,3 +111,58 @@ def test_what_cannot_be_shaped_is_told_before_anything_starts(tmp_path, qos, mes
     with pytest.raises(ConfigError, match=message) as refused:
         check(config)
     assert "\n" not in str(refused.value)
+
+
+@pytest.fixture
+def one(netns: World, tmp_path: Path, pin_directory: Path) -> Iterator[Daemon]:
+    _, right = netns.pair(quiet=True)
+    with right.entered(), started(config(tmp_path, pin_directory)) as made:
+        yield made
+
+
+def in_force(source: DaemonSource) -> tuple[object, ...]:
+    regulator, watch = source.regulator.settings, source.session.watch
+    return (
+        [shaped.name for shaped in regulator.interfaces],
+        [match.name for match in source.placement.rules],
+        watch.choice.filtered,
+        source.pipeline.settings.batch_ns,
+        source.config,
+    )
+
+
+@pytest.mark.root
+async def test_what_is_refused_half_way_changes_nothing(one: Daemon, tmp_path: Path):
+    old = one.config
+    qos = {
+        "interface": [{"name": "right0", "egress_mbps": 5}],
+        "match": [{"name": "web", "traffic_type": "web", "ports": "81"}],
+    }
+    new = Config(
+        dataclasses.replace(old.agent, sync_interval=7.0),
+        dataclasses.replace(old.capture, filter="tcp"),
+        MappingProxyType(qos),
+    )
+    no_ca = dataclasses.replace(new.agent, ca_file="/no/ca")
+    too_much = MappingProxyType(qos | {"rule": [
+        {"traffic_type": "web", "min_bandwidth": 6, "max_bandwidth": 9, "priority": 1}
+    ]})  # fmt: skip
+    given = tmp_path / "qos" / "matches.json"
+    async with asked(one) as source, open_session() as session:
+        reload = Reload(session, time.monotonic, lambda _: None, asyncio.Lock())
+        before = in_force(source)
+        for read, error in (
+            (dataclasses.replace(new, agent=no_ca), DoorError),
+            (dataclasses.replace(new, qos=too_much), ValueError),
+        ):
+            with pytest.raises(error):
+                await reload.take(read, source)
+            assert in_force(source) == before
+        given.mkdir(parents=True)
+        with pytest.raises(OSError, match="directory"):
+            await reload.take(new, source)
+        assert in_force(source) == before
+        given.rmdir()
+        await reload.take(new, source)
+        assert in_force(source) == (["right0"], ["web"], True, 7 * 10**9, new)
+    await one.regulator.leave()

@@ -24,7 +24,7 @@ def authority(tmp_path):
 
 
 async def ask(agent: Agent, collector: Collector):
-    session = open_session(agent)
+    session = open_session()
     try:
         return await Door(agent, session, lambda: 0.0).send(collector.url, parcel(1), 0)
     finally:
@@ -65,7 +65,7 @@ async def test_a_token_signs_in(tmp_path, collector, source):
 
 async def test_health_carries_no_token(collector):
     agent = Agent(token="s3cret")
-    session = open_session(agent)
+    session = open_session()
     seen = []
     collector.health_seen = seen.append
     answer = await Door(agent, session, lambda: 0.0).health(collector.url)

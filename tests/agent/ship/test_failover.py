@@ -7,7 +7,6 @@ import random
 import pytest
 import pytest_asyncio
 
-from agent.config import Agent
 from agent.ship.door import open_session
 from tests.agent.ship.collectors import refusal
 from tests.agent.ship.site import Site, sequences
@@ -15,7 +14,7 @@ from tests.agent.ship.site import Site, sequences
 
 @pytest_asyncio.fixture
 async def pair(tmp_path, collector, second):
-    session = open_session(Agent())
+    session = open_session()
     yield Site(tmp_path / "spool", session, backend_url=(collector.url, second.url))
     await session.close()
 
@@ -51,7 +50,7 @@ async def test_with_the_second_in_use_the_first_is_asked_again_by_itself(
 
 
 async def test_a_collector_that_does_not_exist_is_an_error_not_an_end(tmp_path):
-    session = open_session(Agent())
+    session = open_session()
     site = Site(tmp_path / "spool", session, backend_url=("http://127.0.0.1:1",))
     site.append(1)
     await site.settle(100)
@@ -61,7 +60,7 @@ async def test_a_collector_that_does_not_exist_is_an_error_not_an_end(tmp_path):
 
 
 async def test_without_collectors_it_waits(tmp_path):
-    session = open_session(Agent())
+    session = open_session()
     site = Site(tmp_path / "spool", session)
     site.append(1)
     assert await site.uplink.step() is None
@@ -70,7 +69,7 @@ async def test_without_collectors_it_waits(tmp_path):
 
 @pytest_asyncio.fixture
 async def site(tmp_path, collector):
-    session = open_session(Agent())
+    session = open_session()
     yield Site(tmp_path / "spool", session, backend_url=(collector.url,))
     await session.close()
 

@@ -7,7 +7,6 @@ import logging
 import pytest
 import pytest_asyncio
 
-from agent.config import Agent
 from agent.ship.door import open_session
 from tests.agent.ship.collectors import page, refusal
 from tests.agent.ship.site import Site, sequences
@@ -19,7 +18,7 @@ NAME = BOOT.hex()
 
 @pytest_asyncio.fixture
 async def site(tmp_path, collector):
-    session = open_session(Agent())
+    session = open_session()
     yield Site(tmp_path / "spool", session, backend_url=(collector.url,))
     await session.close()
 
@@ -121,7 +120,7 @@ async def test_a_wrong_token_holds_everything_and_a_new_one_sets_it_free(
     collector.token = "right"
     secret = tmp_path / "token"
     secret.write_text("wrong\n")
-    session = open_session(Agent())
+    session = open_session()
     site = Site(
         tmp_path / "spool", session, backend_url=(collector.url,), token_file=str(secret)
     )
