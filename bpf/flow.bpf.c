@@ -56,7 +56,9 @@ static long sample_entry(void *map __attribute__((unused)), struct weir_key *key
 	return sample_flow(key);
 }
 
-SEC("tc")
+/* Not a tc program: the kernel runs those with bottom halves off, and for as long as the
+ * walk takes no packet would pass this CPU. */
+SEC("flow_dissector")
 int weir_walk(struct __sk_buff *skb __attribute__((unused)))
 {
 	return walk_flows(sample_entry);

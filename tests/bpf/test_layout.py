@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from agent.capture import layout
-from agent.capture.loader import bcc, bpf
+from agent.capture.loader import bcc, bpf, create
 from tests.bpf.engine import OBJECT, Engine
 from tests.shared_data import REPOSITORY
 
@@ -163,3 +164,15 @@ def test_both_back_ends_make_the_same_maps(loaded: Engine) -> None:
         assert information.value_size == size, name
         if name not in ("flows", "closing", "samples", "reported"):
             assert information.max_entries == entries, name
+
+
+def test_both_back_ends_make_the_same_kinds_of_programs(loaded: Engine) -> None:
+    kinds = {}
+    for name, fd in loaded.pinned.programs.items():
+        lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
+        told = dict(line.split() for line in lines)
+        kinds[name] = int(told["prog_type:"])
+    # A walk of tc's kind would hold back all packets of its CPU.
+    assert kinds.pop("weir_walk") == create.FLOW_DISSECTOR
+    assert kinds.pop("weir_xdp") == create.XDP
+    assert set(kinds.values()) == {create.SCHED_CLS}

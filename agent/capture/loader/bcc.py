@@ -47,6 +47,9 @@ _MAP_MARK, _CALLBACK_MARK = 1, 4
 _SECOND_TO_FIRST: Final = struct.pack("<BBhi", 0xBF, 0x21, 0, 0)
 """r1 = r2: bcc's functions take one argument, and the key comes second."""
 
+KINDS: Final = {"weir_xdp": create.XDP, "weir_walk": create.FLOW_DISSECTOR}
+"""What programs are, as SEC of bpf/flow.bpf.c says it; all others are for tc."""
+
 GEOMETRY: Final = {
     "flows": (create.HASH, 65536),
     "interfaces": (create.ARRAY, INTERFACE_ENTRIES),
@@ -202,7 +205,7 @@ def link(code: bytes, fds: list[int], callback: bytes) -> tuple[bytes, int]:
 
 def _load_program(name: str, functions: dict[str, bytes], fds: list[int]) -> int:
     code, callback_at = link(functions[name], fds, functions[CALLBACK])
-    kind = create.XDP if name == "weir_xdp" else create.SCHED_CLS
+    kind = KINDS.get(name, create.SCHED_CLS)
     wanted = create.Program(name, kind, code)
     if callback_at:
         # The kernel calls back only what has a type.

@@ -13,6 +13,7 @@ ARRAY: Final = 2
 PERCPU_ARRAY: Final = 6
 SCHED_CLS: Final = 3
 XDP: Final = 6
+FLOW_DISSECTOR: Final = 22
 
 LICENSE: Final = b"GPL"
 _LOG_BYTES: Final = 16 << 20
