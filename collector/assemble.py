@@ -132,7 +132,7 @@ class Assembly:
             self.clocks.steady,
             lambda: self.overview.is_ready,
         )
-        self.socket = LiveSocket(self.hub, gate, self.clocks.now)
+        self.socket = LiveSocket(self.hub, gate, self.read, self.clocks.now)
         self.overview.watching = lambda: (self.socket.watching, self.socket.dropped)
         self.service = Service(
             self.overview,

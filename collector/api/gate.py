@@ -148,6 +148,14 @@ class Gate:
         cookie = request.cookies.get(COOKIE)
         return await self._identities.session(cookie) if cookie else None
 
+    async def still_may(self, request: web.Request, role: str) -> bool:
+        """Tell whether who made a request long ago could make it now."""
+        try:
+            check_role(role, await self.identify(request, False), self._rules.is_open)
+        except Refused:
+            return False
+        return True
+
     def check_forgery(self, request: web.Request, principal: Principal | None) -> None:
         """Refuse a change that another site may have made a browser ask for."""
         if principal is not None and principal.by in ("token", "certificate"):

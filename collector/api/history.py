@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -13,6 +15,10 @@ from collector.records import CLASS_NAMES, DIRECTIONS
 SECONDS: Final = 300
 LANES_MAX: Final = 512
 """Interfaces; at 19 kB each 10 MB. The console draws no more than half as many."""
+
+
+Copy = tuple[NDArray[np.int64], dict[tuple[str, str], NDArray[np.float32]]]
+"""Times, and the rates of every interface at them."""
 
 
 class History:
@@ -55,22 +61,35 @@ class History:
         for name in [n for n, last in self._heard.items() if second - last >= SECONDS]:
             del self._lanes[name], self._heard[name]
 
-    def document(self, now: float) -> dict[str, Any]:
-        """Return what is held, oldest first; null where an interface was not heard."""
+    def copy(self, now: float) -> Copy:
+        """Return what is held, oldest first: for another thread to describe."""
         held = np.nonzero((self._times > now - SECONDS) & (self._times <= now))[0]
         rows = held[np.argsort(self._times[held])]
-        return {
-            "times": self._times[rows].tolist(),
-            "interfaces": [
-                {"agent": agent, "interface": name}
-                | {
-                    way: described(values[rows, place])
-                    for place, way in enumerate(DIRECTIONS)
-                }
-                for (agent, name), values in self._lanes.items()
-                if not np.isnan(values[rows]).all()
-            ],
-        }
+        lanes = {name: values[rows] for name, values in self._lanes.items()}
+        return self._times[rows], lanes
+
+
+def body_of(held: Copy, may_pack: bool) -> bytes:
+    """Return the answer's body; takes seconds for hundreds of interfaces."""
+    found = document(held)
+    # One by one: the encoder lets no other thread run before it has ended.
+    lanes = ",".join(map(json.dumps, found["interfaces"]))
+    text = f'{{"times": {json.dumps(found["times"])}, "interfaces": [{lanes}]}}'
+    return gzip.compress(text.encode(), 5) if may_pack else text.encode()
+
+
+def document(held: Copy) -> dict[str, Any]:
+    """Return a copy as the API gives it; null where an interface was not heard."""
+    times, lanes = held
+    return {
+        "times": times.tolist(),
+        "interfaces": [
+            {"agent": agent, "interface": name}
+            | {way: described(values[:, place]) for place, way in enumerate(DIRECTIONS)}
+            for (agent, name), values in lanes.items()
+            if not np.isnan(values).all()
+        ],
+    }
 
 
 def rates_of(direction: Mapping[str, Any]) -> list[float]:
@@ -94,4 +113,8 @@ def described(values: NDArray[np.float32]) -> dict[str, Any]:
 
 def whole(values: NDArray[np.float32]) -> list[int | None]:
     """Return whole bits a second; None where nothing was heard."""
-    return [None if np.isnan(value) else round(float(value)) for value in values]
+    gaps = np.isnan(values)
+    found: list[int | None] = np.where(gaps, 0, values).round().astype(np.int64).tolist()
+    for place in np.nonzero(gaps)[0].tolist():
+        found[place] = None
+    return found

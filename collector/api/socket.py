@@ -7,14 +7,14 @@ import contextlib
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
+from collector.api import history
 from collector.api.gate import Gate
-from collector.api.history import History
 from collector.api.live import LiveHub
 from collector.bodies import read_json
 from collector.records import Principal, Refused, Route
@@ -25,8 +25,13 @@ CLIENTS_MAX: Final = 200
 QUEUE_MAX: Final = 15
 """Messages waiting for one client: five seconds' worth, then it is dropped as too slow."""
 HEARTBEAT_SECONDS: Final = 20.0
+RECHECK_SECONDS: Final = 20.0
+"""Who signs out, or loses the user or the token, sees nothing more after this."""
 MESSAGE_BYTES_MAX: Final = 4096
 SAMPLE_BYTES_MAX: Final = 256 * 1024
+
+Run = Callable[..., Awaitable[Any]]
+"""Runs work on a reader thread."""
 
 
 @dataclass(slots=True)
@@ -46,12 +51,15 @@ class Client:
 class LiveSocket:
     """Handlers of the live picture, and the message of each second."""
 
-    def __init__(self, hub: LiveHub, gate: Gate, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, hub: LiveHub, gate: Gate, run: Run, clock: Callable[[], float]
+    ) -> None:
         self._hub = hub
         self._gate = gate
+        self._run = run
         self._clock = clock
         self._clients: dict[str, Client] = {}
-        self._history = History()
+        self._history = history.History()
         self.dropped = 0
 
     def routes(self) -> tuple[Route, ...]:
@@ -84,9 +92,11 @@ class LiveSocket:
 
     async def history(self, request: web.Request) -> web.Response:
         """Answer GET /api/live/history."""
-        response = web.json_response(self._history.document(self._clock()))
-        response.enable_compression()
-        return response
+        held = self._history.copy(self._clock())
+        may_pack = "gzip" in request.headers.get("Accept-Encoding", "")
+        body = await self._run(history.body_of, held, may_pack)
+        coding = {"Content-Encoding": "gzip"} if may_pack else {}
+        return web.Response(body=body, content_type="application/json", headers=coding)
 
     async def clients(self, request: web.Request) -> web.Response:
         """Answer GET /api/live/clients."""
@@ -126,12 +136,22 @@ class LiveSocket:
         self._clients[client.id] = client
         try:
             async with asyncio.TaskGroup() as tasks:
-                sender = tasks.create_task(send(socket, client))
+                others = [
+                    tasks.create_task(send(socket, client)),
+                    tasks.create_task(self._watch(request, socket)),
+                ]
                 await self._listen(socket, client)
-                sender.cancel()
+                for one in others:
+                    one.cancel()
         finally:
             self._clients.pop(client.id, None)
         return socket
+
+    async def _watch(self, request: web.Request, socket: web.WebSocketResponse) -> None:
+        """End the connection when who opened it may no longer look."""
+        while await self._gate.still_may(request, "viewer"):  # noqa: ASYNC110 - asked anew
+            await asyncio.sleep(RECHECK_SECONDS)
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"signed out")
 
     async def _listen(self, socket: web.WebSocketResponse, client: Client) -> None:
         """Take what a browser says until the connection ends."""

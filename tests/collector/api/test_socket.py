@@ -9,7 +9,11 @@ import time
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from collector.api import socket
+from collector.api.live import LiveHub
 from collector.api.socket import CHANNELS, SAMPLE_BYTES_MAX, agent_of, answer
 from collector.records import Principal, Refused
 from tests.collector.support import Server
@@ -168,3 +172,38 @@ def test_a_sample_has_a_bound(shared: Server):
 
 def test_a_plain_request_is_no_socket(shared: Server):
     assert shared.get("/api/live").status == 400
+
+
+class Gate:
+    """Lets in as long as it is told to."""
+
+    is_open = True
+
+    def check_origin(self, request: web.Request) -> None:
+        """Any."""
+
+    async def still_may(self, request: web.Request, role: str) -> bool:
+        return self.is_open
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")
+async def test_who_may_no_longer_look_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(socket, "RECHECK_SECONDS", 0.05)
+    gate = Gate()
+    live = socket.LiveSocket(LiveHub(), gate, asyncio.to_thread, time.time)  # type: ignore[arg-type]
+
+    async def connect(request: web.Request) -> web.StreamResponse:
+        request["principal"] = Principal("vera", "viewer", "session")
+        return await live.connect(request)
+
+    app = web.Application()
+    app.router.add_get("/", connect)
+    async with TestClient(TestServer(app)) as client, client.ws_connect("/") as line:
+        assert (await line.receive_json())["type"] == "connected"
+        await asyncio.sleep(0.2)
+        assert live.watching == 1
+        gate.is_open = False
+        end = await line.receive(timeout=5)
+        assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+        while live.watching:  # noqa: ASYNC110 - the state is polled
+            await asyncio.sleep(0.01)
