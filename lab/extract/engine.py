@@ -104,7 +104,7 @@ def _declare(library: ctypes.CDLL) -> None:
             whole,
             (pointer, pointer, ctypes.c_uint32, ctypes.c_uint32, wide, ctypes.c_uint16),
         ),
-        "weir_engine_flush": (None, (pointer, whole)),
+        "weir_engine_flush": (whole, (pointer, whole)),
         "weir_engine_take": (wide, (pointer, by(pointer))),
         "weir_engine_touched": (wide, (pointer, by(wide), by(pointer))),
         "weir_engine_reason": (ctypes.c_char_p, (pointer,)),
@@ -200,20 +200,31 @@ class Engine:
         return outcome, consumed.value
 
     def push(self, frame: bytes, wire_bytes: int, time_ns: int, link: int) -> bool:
-        """Count one frame from elsewhere; True: a batch is full, take() now."""
-        return bool(
+        """Count one frame from elsewhere; True: a batch is full, take() now.
+
+        MemoryError: some flows were lost.
+        """
+        return self._did(
             self._library.weir_engine_push(
                 self._handle, frame, len(frame), wire_bytes, time_ns, link
             )
         )
 
     def finish(self) -> None:
-        """The capture is over: every flow ends."""
-        self._library.weir_engine_flush(self._handle, 1)
+        """The capture is over: every flow ends. MemoryError: some were lost before."""
+        self._did(self._library.weir_engine_flush(self._handle, 1))
 
     def flush(self) -> None:
-        """Count what waits for a full batch, but end nothing that time has not ended."""
-        self._library.weir_engine_flush(self._handle, 0)
+        """Count what waits for a full batch, but end nothing that time has not ended.
+
+        MemoryError: some flows were lost.
+        """
+        self._did(self._library.weir_engine_flush(self._handle, 0))
+
+    def _did(self, outcome: int) -> bool:
+        if outcome < 0:
+            raise MemoryError("no memory for flows")
+        return outcome > 0
 
     def _copy(self, count: int, pointer: ctypes.c_void_p) -> npt.NDArray[np.void]:
         dtype = FLOW if self.own else CIC_FLOW

@@ -75,7 +75,10 @@ def read(
                 break
     except Unreadable as error:
         reading.problem = str(error)
-    engine.finish()
+    try:
+        engine.finish()
+    except MemoryError as error:
+        reading.problem = reading.problem or str(error)
     yield from _taken(engine, hear)
 
 

@@ -64,6 +64,11 @@ static void weir_engine_close_batch(struct weir_engine *engine)
 	engine->batch_number = engine->number;
 }
 
+static int weir_engine_outcome(struct weir_engine *engine, int result)
+{
+	return engine->failed ? weir_capture_bad(engine->capture, "out of memory") : result;
+}
+
 /*
  * Read frames from the bytes. 1: a batch is counted, take what ended and call again with
  * the rest. 0: more bytes are needed. -1: the capture is damaged from here on, or memory
@@ -88,13 +93,11 @@ WEIR_EXPORT int weir_engine_feed(struct weir_engine *engine, const __u8 *bytes, 
 	*consumed = position - bytes;
 	if (result == WEIR_CAPTURE_FRAME)
 		weir_engine_close_batch(engine);
-	if (engine->failed)
-		return weir_capture_bad(engine->capture, "out of memory");
-	return result;
+	return weir_engine_outcome(engine, result);
 }
 
-/* A frame that came by another way than a file; counted as feed's are. 1: take what ended.
- */
+/* A frame that came by another way than a file; counted as feed's are. 1: take what ended;
+ * -1: memory ran out. */
 WEIR_EXPORT int weir_engine_push(struct weir_engine *engine, const __u8 *bytes,
 				 __u32 captured, __u32 wire, __u64 time_ns, __u16 link)
 {
@@ -105,14 +108,16 @@ WEIR_EXPORT int weir_engine_push(struct weir_engine *engine, const __u8 *bytes,
 	if (engine->number - engine->batch_number < WEIR_BATCH)
 		return WEIR_CAPTURE_MORE;
 	weir_engine_close_batch(engine);
-	return WEIR_CAPTURE_FRAME;
+	return weir_engine_outcome(engine, WEIR_CAPTURE_FRAME);
 }
 
-/* Count what is waiting. ending: the capture is over, and every flow with it. */
-WEIR_EXPORT void weir_engine_flush(struct weir_engine *engine, int ending)
+/* Count what is waiting. ending: the capture is over, and every flow with it. -1: memory
+ * ran out. */
+WEIR_EXPORT int weir_engine_flush(struct weir_engine *engine, int ending)
 {
 	engine->eof = ending;
 	weir_engine_close_batch(engine);
+	return weir_engine_outcome(engine, WEIR_CAPTURE_MORE);
 }
 
 /* The next flows that ended, in order; their number, 0: none are left. */
@@ -220,6 +225,7 @@ WEIR_EXPORT struct weir_engine *weir_engine_new(const struct weir_settings *sett
 		return 0;
 	engine->settings = *settings;
 	pthread_mutex_init(&engine->arena.lock, 0);
+	pthread_mutex_init(&engine->gate, 0);
 	engine->flow_bytes = settings->mode == WEIR_MODE_WEIR
 				     ? sizeof(struct weir_flow)
 				     : sizeof(struct weir_cic_flow);

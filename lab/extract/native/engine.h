@@ -46,6 +46,7 @@ struct weir_engine {
 	/* threads */
 	__u32 jobs;
 	int stopping;
+	pthread_mutex_t gate;
 	pthread_t thread[WEIR_JOBS_LIMIT];
 	pthread_barrier_t begin;
 	pthread_barrier_t end;

@@ -93,6 +93,8 @@ static void *weir_engine_thread(void *argument)
 	struct weir_worker worker = *(struct weir_worker *)argument;
 
 	free(argument);
+	pthread_mutex_lock(&worker.engine->gate);
+	pthread_mutex_unlock(&worker.engine->gate);
 	for (;;) {
 		pthread_barrier_wait(&worker.engine->begin);
 		if (worker.engine->stopping)
@@ -102,7 +104,23 @@ static void *weir_engine_thread(void *argument)
 	}
 }
 
-/* Threads beside the caller's own; fewer where the machine gives no more. */
+static int weir_engine_start(struct weir_engine *engine, __u32 number)
+{
+	struct weir_worker *worker = malloc(sizeof(*worker));
+
+	if (!worker)
+		return -1;
+	*worker = (struct weir_worker){engine, number};
+	if (!pthread_create(&engine->thread[number], 0, weir_engine_thread, worker))
+		return 0;
+	free(worker);
+	return -1;
+}
+
+/*
+ * Threads beside the caller's own; fewer where the machine gives no more. They wait at the
+ * gate until it is known how many there are.
+ */
 static void weir_engine_threads(struct weir_engine *engine)
 {
 	__u32 jobs = engine->settings.jobs;
@@ -110,18 +128,12 @@ static void weir_engine_threads(struct weir_engine *engine)
 	jobs = jobs < WEIR_TABLES ? jobs : WEIR_TABLES;
 	if (engine->settings.mode != WEIR_MODE_WEIR || jobs < 2)
 		return;
-	pthread_barrier_init(&engine->begin, 0, jobs);
-	pthread_barrier_init(&engine->end, 0, jobs);
-	engine->jobs = jobs;
-	for (__u32 i = 1; i < jobs; i++) {
-		struct weir_worker *worker = malloc(sizeof(*worker));
-
-		if (!worker)
-			abort();
-		*worker = (struct weir_worker){engine, i};
-		if (pthread_create(&engine->thread[i], 0, weir_engine_thread, worker))
-			abort();
-	}
+	pthread_mutex_lock(&engine->gate);
+	while (engine->jobs < jobs && !weir_engine_start(engine, engine->jobs))
+		engine->jobs++;
+	pthread_barrier_init(&engine->begin, 0, engine->jobs);
+	pthread_barrier_init(&engine->end, 0, engine->jobs);
+	pthread_mutex_unlock(&engine->gate);
 }
 
 /* Let the threads go. */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from lab.extract.engine import Engine, Settings, Unbuilt, library_path, load
 from lab.extract.layout import CIC_FLOW, FLOW
 from tests.lab.extract.frames import pcap
 from tests.lab.extract.talks import datagram
+from tests.shared_data import REPOSITORY
+from tests.support import frames as build
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,60 @@ def test_nothing_fed_is_nothing_taken(mode: str, dtype: np.dtype[np.void]):
         one.finish()
         assert (one.take().dtype, len(one.take()), one.frames()) == (dtype, 0, 0)
         assert int(one.tally().view(np.uint64).sum()) == 0
+
+
+LITTLE_ROOM = """
+import resource, sys
+from lab.extract.engine import Engine, Settings
+
+def leave(mebibytes):
+    pages = int(open("/proc/self/statm").read().split()[0])
+    room = pages * resource.getpagesize() + (mebibytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
+
+frames = sys.stdin.read().split()
+"""
+NOT_ALL_THREADS = """
+Engine(Settings()).close()
+leave(60)  # seven stacks of 8 MiB
+one = Engine(Settings(jobs=16))
+leave(60)
+for frame in frames:
+    one.push(bytes.fromhex(frame), 100, 10**9, 1)
+one.finish()
+print(len(one.take()), one.frames())
+"""
+NOT_ALL_FLOWS = """
+one = Engine(Settings())
+leave(1)
+for frame in frames:
+    one.push(bytes.fromhex(frame), 100, 10**9, 1)
+try:
+    one.finish()
+except MemoryError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [(NOT_ALL_THREADS, "500 500\n"), (NOT_ALL_FLOWS, "no memory for flows\n")],
+)
+def test_little_memory(script: str, told: str):
+    """Fewer threads than were asked for are enough; flows that are lost are told."""
+    packets = (
+        build.ipv4("10.0.0.1", "192.0.2.1", build.udp(7, port, b"x")) for port in range(500)
+    )
+    frames = "\n".join(build.ethernet(packet)[0].hex() for packet in packets)
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_ROOM + script],
+        input=frames,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    assert (done.returncode, done.stdout) == (0, told), done.stderr
 
 
 def test_a_mode_or_tunnel_that_there_is_not():

@@ -100,6 +100,6 @@ def test_who_watches_decides(
     monkeypatch: pytest.MonkeyPatch, kind: str, watched: bool, chosen: type[Progress]
 ):
     screen = io.StringIO()
-    screen.isatty = lambda: watched  # type: ignore[method-assign]
+    monkeypatch.setattr(screen, "isatty", lambda: watched)
     monkeypatch.setattr(progress.sys, "stderr", screen)
     assert type(choose(kind)) is chosen
