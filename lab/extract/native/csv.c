@@ -63,7 +63,8 @@ WEIR_EXPORT __u64 weir_csv(const struct weir_column *columns, __u32 count, __u64
 	__u64 row = first;
 
 	for (; row < rows; row++) {
-		if (room - (__u64)(position - out) < (__u64)count * WEIR_CELL_BYTES)
+		if (room - (__u64)(position - out) <
+		    (__u64)count * (WEIR_CELL_BYTES + 1))
 			break;
 		for (__u32 i = 0; i < count; i++) {
 			const struct weir_column *column = &columns[i];

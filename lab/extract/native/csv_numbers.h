@@ -56,11 +56,11 @@ static char *weir_write_real(char *out, double value)
 {
 	__u64 scaled;
 	__u32 fraction;
-	int count = 6;
+	int count = 6, negative = value < 0;
 
 	if (value != value)
 		return out;
-	if (value < 0) {
+	if (negative) {
 		*out++ = '-';
 		value = -value;
 	}
@@ -69,7 +69,7 @@ static char *weir_write_real(char *out, double value)
 			       ? weir_write_unsigned(out, (__u64)llrint(value))
 			       : out + sprintf(out, "%.0f", value > 1e30 ? 1e30 : value);
 	scaled = (__u64)llrint(value * 1e6);
-	if (!scaled && out[-1] == '-')
+	if (!scaled && negative)
 		out--;
 	out = weir_write_unsigned(out, scaled / 1000000);
 	fraction = scaled % 1000000;

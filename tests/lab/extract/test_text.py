@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 from ipaddress import ip_address
 
 import numpy as np
 import pytest
 
-from lab.extract.text import Cells, Kind, Writer, cell, constant, header, real, whole
+from lab.extract.engine import load
+from lab.extract.text import (
+    CELL_BYTES,
+    Cells,
+    Kind,
+    Writer,
+    _Column,
+    cell,
+    constant,
+    header,
+    real,
+    whole,
+)
 
 
 def written(*columns: Cells) -> list[str]:
@@ -76,6 +89,27 @@ def test_more_rows_than_the_buffer_holds_come_in_whole_lines():
     assert all(piece.endswith(b"\n") for piece in pieces)
     lines = b"".join(pieces).decode().splitlines()
     assert [line.split(",")[0] for line in lines] == [str(n) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (real(np.array([0.0])), b"0\n"),
+        (real(np.array([-1e-9])), b"0\n"),
+        (constant("x" * CELL_BYTES, 1), b"x" * CELL_BYTES + b"\n"),
+    ],
+)
+@pytest.mark.parametrize("room", [CELL_BYTES, CELL_BYTES + 1])
+def test_no_byte_is_touched_but_the_rooms_own(cells: Cells, text: bytes, room: int):
+    buffer = ctypes.create_string_buffer(b"-" * (room + 2), room + 2)
+    texts = (ctypes.c_char_p * 1)(*(one.encode() for one in cells.texts))
+    column = _Column(cells.kind, 0, cells.values.ctypes.data, 8, texts)
+    used = ctypes.c_uint64()
+    out = ctypes.byref(buffer, 1)
+    rows = load().weir_csv(ctypes.byref(column), 1, 0, 1, out, room, ctypes.byref(used))
+    assert buffer.raw[1 : 1 + used.value] == text * rows
+    assert (buffer.raw[:1], buffer.raw[-1:]) == (b"-", b"-")
+    assert rows == (room > CELL_BYTES)
 
 
 def test_no_rows_and_no_columns_are_no_lines():
