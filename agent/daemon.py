@@ -25,6 +25,7 @@ from agent.regulation.predictions import Predictions
 from agent.regulation.regulator import Clock as RegulatorClock, Regulator
 from agent.regulation.rulings import Rulings
 from agent.reload import Reload
+from agent.reports import RegulatorState
 from agent.serving import routes, served
 from agent.ship.door import Door, DoorError, open_session
 from agent.ship.parcel import pack
@@ -185,7 +186,9 @@ class Daemon:
         asked = source.take_requests()
         async with self.busy:
             started = time.monotonic()
-            outputs = await asyncio.to_thread(self._step, bool(asked) or final, final)
+            outputs = await asyncio.to_thread(
+                self._step, source, bool(asked) or final, final
+            )
             source.step_seconds = time.monotonic() - started
             source.refused = self.refused
         if outputs.batch is not None and not self.refused:
@@ -195,16 +198,18 @@ class Daemon:
         for note in outputs.notes:
             LOG.info(note)
 
-    def _step(self, closing: bool, final: bool) -> Outputs:
-        now_ns = time.monotonic_ns()
+    def _step(self, source: DaemonSource, closing: bool, final: bool) -> Outputs:
+        now_ns, walked_ns = time.monotonic_ns(), self.pipeline.walked_ns
         tick = Tick(
             now_ns=now_ns,
             unix_offset_ns=time.time_ns() - now_ns,
             closing=closing,
             final=final,
-            health=self._health(),
+            health=self._health(source.regulation()),
         )
         outputs = self.pipeline.step(tick)
+        if self.pipeline.walked_ns != walked_ns:
+            source.walk_seconds = (time.monotonic_ns() - now_ns) / assemble.SECOND_NS
         self._place()
         if outputs.batch is not None:
             self._keep(outputs.batch, time.time_ns())
@@ -220,7 +225,7 @@ class Daemon:
         ):
             pipeline.next_walk_ns = 0
 
-    def _health(self) -> dict[str, int | float | str]:
+    def _health(self, regulation: RegulatorState) -> dict[str, int | float | str]:
         """What a batch says of the agent itself."""
         spool = self.spool.state()
         return {
@@ -232,7 +237,7 @@ class Daemon:
             "spool_batches": spool.batches,
             "dropped_batches": spool.dropped_batches,
             "loader": self.session.loader,
-            **in_brief(self.regulator.state),
+            **in_brief(regulation),
         }
 
     def _keep(self, batch: Batch, now_ns: int) -> None:

@@ -7,6 +7,7 @@ directories above must be such that only root can write there.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import Final
 
 from agent.records import Array
+from agent.reports import PluginState
 from wire.listeners import Listeners
 from wire.settings import ConfigError
 
@@ -55,6 +57,10 @@ class Plugin:
         """How often it raised."""
         return self.listeners.failures[0]
 
+    def state(self) -> PluginState:
+        """Return counts for the metrics."""
+        return PluginState(self.name, self.walks, self.skipped, self.failures, self.dropped)
+
     def start(self) -> None:
         """Begin to listen."""
         # A plug-in that hangs shall not keep the agent from ending.
@@ -65,10 +71,12 @@ class Plugin:
         while not self.dropped:
             self.ready.wait()
             self.ready.clear()
-            while self.waiting and not self.dropped:
-                tell(self.listeners, self.waiting[0])
-                self.waiting.popleft()
-                self.walks += 1
+            # The list is emptied elsewhere once this one is dropped.
+            with contextlib.suppress(IndexError):
+                while not self.dropped:
+                    tell(self.listeners, self.waiting[0])
+                    self.waiting.popleft()
+                    self.walks += 1
             if self.leaving:
                 return
 
@@ -98,6 +106,7 @@ class Plugin:
 
     def _drop(self, reason: str) -> None:
         self.dropped = True
+        self.waiting.clear()  # What hangs may never come back to it.
         self.ready.set()
         LOG.error("plug-in %s: %s: left alone until a restart", self.name, reason)
 
@@ -133,6 +142,10 @@ class Plugins:
             plugin.report()
             plugin.offer(deltas)
 
+    def states(self) -> tuple[PluginState, ...]:
+        """Return how each stands."""
+        return tuple(plugin.state() for plugin in self.all)
+
     def leave(self, seconds: float = 1.0) -> None:
         """No more walks will come."""
         for plugin in self.all:
@@ -141,6 +154,10 @@ class Plugins:
 
 def load(names: Iterable[str], directory: Path) -> Plugins:
     """Make each `module:Class` of the directory. Raises ConfigError."""
+    names = tuple(names)
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"plugins: {name}: comes twice: keep one")
     return Plugins([_plugin(name, directory) for name in names])
 
 

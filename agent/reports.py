@@ -1,4 +1,4 @@
-"""How delivery and QoS stand: what rooms keep and the status room tells."""
+"""How delivery, plug-ins and QoS stand: what rooms keep and the status room tells."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ class UplinkState:
     errors_by_kind: Mapping[str, int] = field(default_factory=dict)
     upload_seconds: float = 0.0  # of delivered batches
     upload_buckets: tuple[int, ...] = (0,) * (len(SECONDS_BUCKETS) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginState:
+    """One plug-in that hears of flows, since the agent started."""
+
+    name: str
+    walks: int = 0  # heard to the end
+    skipped: int = 0  # not heard: too much was waiting
+    failures: int = 0  # how often it raised
+    is_dropped: bool = False  # left alone until a restart
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class DaemonSource:
     started: float  # monotonic seconds
     requests: list[asyncio.Event] = field(default_factory=list)  # to close the interval
     step_seconds: float = 0.0
+    walk_seconds: float = 0.0
     refused: str = ""
     ready: bool = False
 
@@ -82,8 +83,10 @@ class DaemonSource:
             endpoints_max=store.registry.max_endpoints,
             evictions=store.registry.evicted,
             rss_bytes=rss_bytes(),
+            walk_seconds=self.walk_seconds,
             step_seconds=self.step_seconds,
             regulator=self.regulation(),
+            plugins=pipeline.plugins.states(),
         )
 
     def regulation(self) -> RegulatorState:
@@ -114,6 +117,11 @@ class DaemonSource:
             *self.pipeline.silent,
             *self.session.pinned.notes,
             *self.regulator.problems,
+            *(
+                f"plug-in {one.name}: left alone until a restart: see the log"
+                for one in self.pipeline.plugins.states()
+                if one.is_dropped
+            ),
         ]
         if self.refused:
             found.append(self.refused)

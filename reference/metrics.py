@@ -10,7 +10,13 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.records import Interface
-from agent.reports import ClassShare, LaneState, RegulatorState, UplinkState
+from agent.reports import (
+    ClassShare,
+    LaneState,
+    PluginState,
+    RegulatorState,
+    UplinkState,
+)
 from agent.status import metrics as agent_metrics
 from agent.status.snapshot import Snapshot
 from collector.api import metrics as collector_metrics
@@ -68,6 +74,7 @@ def agent() -> list[Row]:
             breakers=(("http://collector", "closed"),), errors_by_kind={"busy": 1}
         ),
         regulator=RegulatorState(lanes=(_LANE,)),
+        plugins=(PluginState("module:Class"),),
     )
     return list(_rows(agent_metrics.prometheus(snapshot).decode()))
 

@@ -71,6 +71,7 @@ class _Families(Collector):
         yield from _agent(self._snapshot)
         yield from _spool(self._snapshot)
         yield from _uplink(self._snapshot)
+        yield from _plugins(self._snapshot)
         yield from families(self._snapshot.regulator, self._snapshot.now_ns / 1e9)
 
 
@@ -210,6 +211,28 @@ def _uplink(snapshot: Snapshot) -> Iterator[Metric]:
             breakers.add_metric((url, name), name == state)
     yield breakers
     yield _histogram(snapshot)
+
+
+def _plugins(snapshot: Snapshot) -> Iterator[Metric]:
+    walks = CounterMetricFamily(
+        "weir_agent_plugin_walks",
+        "Walks of the flows that a plug-in heard, or missed while it was busy.",
+        labels=("plugin", "outcome"),
+    )
+    failures = CounterMetricFamily(
+        "weir_agent_plugin_failures", "How often a plug-in raised.", labels=("plugin",)
+    )
+    dropped = GaugeMetricFamily(
+        "weir_agent_plugin_dropped",
+        "1 for a plug-in that is left alone until a restart.",
+        labels=("plugin",),
+    )
+    for one in snapshot.plugins:
+        walks.add_metric((one.name, "heard"), one.walks)
+        walks.add_metric((one.name, "skipped"), one.skipped)
+        failures.add_metric((one.name,), one.failures)
+        dropped.add_metric((one.name,), one.is_dropped)
+    yield from (walks, failures, dropped)
 
 
 def _histogram(snapshot: Snapshot) -> Metric:

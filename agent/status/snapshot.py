@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.records import CLASS_NAMES, FLOW_DELTA, HOOKS, UNITS, Array, Counters, Interface
-from agent.reports import RegulatorState, SpoolState, UplinkState
+from agent.reports import PluginState, RegulatorState, SpoolState, UplinkState
 
 OUTCOMES: Final = ("seen", "flows", "overflow", "non_ip", "unparsed", "filtered")
 
@@ -50,6 +50,7 @@ class Snapshot:
     walk_seconds: float = 0.0  # the last walk
     step_seconds: float = 0.0  # the last tick
     regulator: RegulatorState = RegulatorState()
+    plugins: tuple[PluginState, ...] = ()
 
     @property
     def state(self) -> str:

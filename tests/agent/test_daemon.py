@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent import daemon
+from agent.capture.layout import VOLUME
+from agent.capture.loader import bpf
 from agent.config import Agent, Config
 from agent.daemon import Daemon
+from agent.qos.matches import parse
 from agent.ship.spool import AppendRefused, Spool, SpoolError
 from tests.agent.running import asked, send
 from tests.support.agents import drained, totals, unbalanced
@@ -44,6 +48,19 @@ async def test_a_step_counts_and_the_last_one_reports_everything(
     assert unbalanced(sums) == {}
     assert [one.sequence for one in found] == list(range(1, len(found) + 1))
     assert {"rss_bytes", "spool_batches", "loader"} <= set(found[0].health)
+
+
+@pytest.mark.root
+async def test_a_batch_tells_what_limits_of_flows_took(one: Daemon):
+    one.placement.take([parse({"name": "slow", "flow_mbps": 1})])
+    taken = np.zeros(bpf.possible_cpus(), VOLUME)
+    taken["packets"][0] = 40
+    async with asked(one) as source:
+        await one.step(source)
+        bpf.map_update(one.session.pinned.maps["limited"], 1, taken)
+        await one.step(source, final=True)
+        (found,) = drained(one.spool)
+    assert found.health["qos_over_limit_packets"] == 40
 
 
 @pytest.mark.root

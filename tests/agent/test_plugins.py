@@ -12,6 +12,7 @@ import pytest
 
 from agent.plugins import SKIPPED_LIMIT, WAITING_FLOWS, WAITING_WALKS, Plugin, Plugins, load
 from agent.records import FLOW_DELTA, Ending
+from agent.reports import PluginState
 from wire.listeners import FAILURES_LIMIT, Listeners
 from wire.settings import ConfigError
 
@@ -76,6 +77,11 @@ def test_one_that_hangs_is_skipped_then_left_alone_and_holds_nobody(
     hanging, quick = told.all
     assert hanging.dropped
     assert hanging.skipped == SKIPPED_LIMIT
+    assert not hanging.waiting  # it may hang for ever: nothing is kept for it
+    assert told.states() == (
+        PluginState("Hanging", 0, SKIPPED_LIMIT, 0, is_dropped=True),
+        PluginState("Notes", WAITING_WALKS + SKIPPED_LIMIT + 3),
+    )
     assert quick.walks == WAITING_WALKS + SKIPPED_LIMIT + 3
     lines = [record.message for record in caplog.records]
     assert lines == [
@@ -132,6 +138,8 @@ def test_a_file_of_root_is_taken(tmp_path: Path) -> None:
     found = load(["mine:Good"], tmp_path)
     assert [one.name for one in found.all] == ["mine:Good"]
     found.leave()
+    with pytest.raises(ConfigError, match="mine:Good: comes twice: keep one"):
+        load(["mine:Good", "mine:Good"], tmp_path)
 
 
 @pytest.mark.root

@@ -35,6 +35,7 @@ async def test_a_moment_and_an_exact_one(one: Daemon, ends: tuple[Namespace, Nam
         total = sum(getattr(exact.counters, name)[slot] for name in parts)
         assert (total == exact.counters.seen[slot]).all()
         assert exact.uptime_seconds >= plain.uptime_seconds
+        assert 0 < plain.walk_seconds <= plain.step_seconds
 
 
 @pytest.mark.root

@@ -8,7 +8,7 @@ import ipaddress
 import numpy as np
 
 from agent.records import FLOW_DELTA, Counters, Interface
-from agent.reports import SpoolState, UplinkState
+from agent.reports import PluginState, SpoolState, UplinkState
 from agent.status.snapshot import Snapshot
 
 SECOND_NS = 10**9
@@ -103,6 +103,9 @@ SNAPSHOT = Snapshot(
     evictions=3,
     rss_bytes=64 << 20,
     walk_seconds=0.02,
+    plugins=(
+        PluginState("notes:Notes", 60, 3, 2), PluginState("slow:Slow", is_dropped=True),
+    ),
     step_seconds=0.03,
     spool=SpoolState(
         batches=2, endpoints=80, bytes=5000, disk_bytes=9000,

@@ -88,6 +88,11 @@ def test_outcomes_add_up_to_what_was_seen(unit):
         ("upload_seconds_count", {}, 57),
         ("hook", {"interface": "lan0", "direction": "rx", "mode": "tcx"}, 1),
         ("interface_up", {"interface": "lan0"}, 0),
+        ("plugin_walks_total", {"plugin": "notes:Notes", "outcome": "heard"}, 60),
+        ("plugin_walks_total", {"plugin": "notes:Notes", "outcome": "skipped"}, 3),
+        ("plugin_failures_total", {"plugin": "notes:Notes"}, 2),
+        ("plugin_dropped", {"plugin": "notes:Notes"}, 0),
+        ("plugin_dropped", {"plugin": "slow:Slow"}, 1),
         (
             "build_info",
             {"version": "0.1.0", "switch_id": "edge-001", "loader": "libbpf"},
