@@ -140,6 +140,17 @@ def gaps(records: Records) -> tuple[Moments, Moments, Moments]:
     )
 
 
+def _squares(
+    values: npt.NDArray[np.uint64],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Low and high words of the squares of numbers below 2^63, as bpf/moments.h has it."""
+    low, high = values & np.uint64(0xFFFFFFFF), values >> np.uint64(32)
+    product, middle = low * low, low * high
+    with np.errstate(over="ignore"):
+        words = product + (middle << np.uint64(33))
+    return words, high * high + (middle >> np.uint64(31)) + (words < product)
+
+
 def periods(held: Records, running: npt.NDArray[np.uint64] | None = None) -> Moments:
     """Periods in ns; running: one more of each flow that has not ended, 0: none."""
     count, total = held["count"], held["sum_ns"]
@@ -148,12 +159,10 @@ def periods(held: Records, running: npt.NDArray[np.uint64] | None = None) -> Mom
     if running is not None:
         more = running > 0
         total = total + running
-        half = running.astype(np.float64)
+        added_low, added_high = _squares(running)
         with np.errstate(over="ignore"):
-            square = running * running
-            carry = (half * half / 2.0**64).astype(np.uint64)
-            high = high + carry + (low + square < low)
-            low = low + square
+            high = high + added_high + (low + added_low < low)
+            low = low + added_low
         smallest = np.where(more & ((count == 0) | (running < smallest)), running, smallest)
         largest = np.where(more & (running > largest), running, largest)
         count = count + more

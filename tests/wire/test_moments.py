@@ -53,5 +53,16 @@ def test_the_running_period_counts_like_the_ended(ended: list[int], running: int
     assert out.largest[0] == max(values, default=0)
 
 
+@pytest.mark.parametrize("period_ns", [8_796_097_216_511, 8_796_109_799_408, 2**32 - 1])
+def test_two_equal_periods_have_no_deviation(period_ns: int) -> None:
+    """Squares just below a multiple of 2^64: in floating point the high word rounds up."""
+    held = np.zeros(1, RECORD)["active"]
+    held["count"], held["sum_ns"] = 1, period_ns
+    held["square_ns"]["low"] = period_ns * period_ns % 2**64
+    held["square_ns"]["high"] = period_ns * period_ns >> 64
+    held["min_ns"] = held["max_ns"] = period_ns
+    assert periods(held, np.array([period_ns], np.uint64)).deviations[0] == 0
+
+
 def test_a_ratio_to_nothing_is_nothing() -> None:
     assert ratio(np.array([1.0, 6.0]), np.array([0.0, 4.0])).tolist() == [0.0, 1.5]
