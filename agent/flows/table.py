@@ -62,8 +62,9 @@ def merge(known: Known, live: Array, ended: Array, unix_offset_ns: int) -> Merge
     everything["bytes"] = octets
     everything["new"] = ~found
     everything["home"] = home
-    everything["first_ns"] += np.uint64(unix_offset_ns)
-    everything["last_ns"] += np.uint64(unix_offset_ns)
+    for name in ("first_ns", "last_ns"):
+        # A clock that was never set may be behind the time since boot.
+        everything[name] = np.maximum(everything[name].astype(np.int64) + unix_offset_ns, 0)
     moved = (packets[:, 0] | packets[:, 1] | everything["ending"]) != 0
     deltas = everything if moved.all() else everything[moved]
     return Merged(deltas, everything[: len(live)], following)

@@ -1,6 +1,7 @@
 """Walk after walk, as a conversation: rows in, deltas out."""
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
 from agent.flows.table import Known, merge
@@ -66,9 +67,12 @@ def test_an_ended_flow_without_new_traffic_is_still_told():
     assert second.deltas["ending"].tolist() == [Ending.FIN]
 
 
-def test_times_become_unix_time():
-    merged = merge(Known(), walk((7, (1, 0), (60, 0))), NOTHING, OFFSET_NS)
-    assert merged.deltas["last_ns"].tolist() == [OFFSET_NS + 5]
+@pytest.mark.parametrize(
+    ("offset_ns", "last_ns"), [(OFFSET_NS, OFFSET_NS + 5), (0, 5), (-3, 2), (-9, 0)]
+)
+def test_times_become_unix_time(offset_ns, last_ns):
+    merged = merge(Known(), walk((7, (1, 0), (60, 0))), NOTHING, offset_ns)
+    assert merged.deltas["last_ns"].tolist() == [last_ns]
 
 
 counts = st.lists(
