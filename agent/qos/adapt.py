@@ -75,7 +75,8 @@ def adapted(rate: Rate, load: Load, bounds: Bounds, now: float) -> Rate:
     after = replace(rate, base_s=base, excess_s=excess, bad_readings=bad)
     if rate.rate_bps <= bounds.lowest_bps and bad:
         return after if bad < STUBBORN_READINGS else replace(after, base_s=base + excess)
-    if now < rate.cool_until:
+    # A clock that was set back makes no long pause of a short one.
+    if now < rate.cool_until <= now + COOL_DOWN_S:
         return after
     if bad >= BAD_READINGS and not is_draining:
         return _slower(after, load, excess, bounds, now)

@@ -129,7 +129,8 @@ class Controller:
                 continue
             current = self._ceilings.get(policy.name, policy.max_bps)
             goal = goals.get(policy.name, policy.max_bps)
-            if goal > current and now < self._cool_until:
+            # A clock that was set back makes no long pause of a short one.
+            if goal > current and now < self._cool_until <= now + COOL_DOWN_S:
                 continue
             after = _stepped(current, goal, self.bounds.link_bps)
             if goal == policy.max_bps and goal - after < LEAST_STEP * self.bounds.link_bps:

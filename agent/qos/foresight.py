@@ -117,6 +117,8 @@ class Foresight:
             series = self._by.setdefault(where, _Series(now, after))
             if now > series.at:
                 series.take(now, after)
+            elif now < series.at:  # The clock was set back.
+                series.at, series.octets = now, after
 
     def outlooks(
         self, now: float, trees: Mapping[Where, Mapping[str, Quantiles]]

@@ -76,12 +76,14 @@ class Measured:
         """Take what is new since the last look; tell whether a belief changed notably."""
         changed = False
         for one in shaped:
-            if one.measured and one.name in watched:
+            if one.name not in watched:
+                self._before.pop(one.name, None)  # What comes back is counted anew.
+            elif one.measured:
                 slot = watched[one.name].slot
                 octets = rows.counters([slot])["seen"]["bytes"][slot].astype(np.float64)
                 seen = Seen(walk.at, walk.now, octets)
                 before = self._before.setdefault(one.name, seen)
-                if seen.walked_at > before.walked_at:
+                if seen.walked_at != before.walked_at:
                     self._before[one.name] = seen
                     changed |= self._learn(one, watched[one.name], before, seen, walk)
         return changed
@@ -89,8 +91,8 @@ class Measured:
     def _learn(
         self, shaped: Shaped, interface: Interface, before: Seen, seen: Seen, walk: Walk
     ) -> bool:
-        if bool((seen.octets < before.octets).any()):
-            return False  # counted anew
+        if seen.now <= before.now or bool((seen.octets < before.octets).any()):
+            return False  # The clock was set back, or what is counted begins anew.
         rates = (seen.octets - before.octets) * 8 / (seen.now - before.now)
         since_ns = int((walk.now - TRIP_AGE_S) * SECOND_NS)
         trip = round_trip_s(walk.flows, interface.slot, since_ns)

@@ -70,6 +70,14 @@ def test_cuts_are_a_cool_down_apart():
     assert min(b - a for a, b in zip(cuts, cuts[1:], strict=False)) >= COOL_DOWN_S
 
 
+def test_a_clock_that_is_set_back_makes_no_long_pause():
+    late = Load(1.0, LINK, 0.0, 0.2)
+    rate = Rate(LINK, base_s=0.02, cool_until=5000.0)
+    for now in range(100, 104):
+        rate = adapted(rate, late, BOUNDS, float(now))
+    assert rate.rate_bps < LINK
+
+
 def test_idle_time_leads_back():
     rate, _ = run(Rate(5_000_000, base_s=0.02), [20e6] * 100, wanted=1e5)
     assert rate.rate_bps == LINK

@@ -75,6 +75,16 @@ def test_a_forecast_presses_in_steps_and_lets_go_after_a_while():
     assert ceilings == sorted(ceilings[:8], reverse=True) + sorted(ceilings[8:])
 
 
+def test_a_clock_that_is_set_back_makes_no_long_pause():
+    control = controller()
+    for now in range(9000, 9010):
+        control.step(now, reading(), demand(now, web=15.5, background=1))
+    assert control.step(9010, reading(), {}).moves.ceilings_bps
+    for now in range(100, 110):
+        last = control.step(now, reading(), demand(now, web=1))
+    assert not last.moves.ceilings_bps
+
+
 def test_without_a_forecast_what_was_served_decides():
     one = controller()
     for now in range(40):

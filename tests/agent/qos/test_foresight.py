@@ -59,6 +59,14 @@ def test_an_interface_that_is_gone_and_counters_that_begin_anew():
     assert foresight.outlooks(21.0, {}) == []
 
 
+def test_a_clock_that_is_set_back_stops_no_estimate():
+    foresight = steady(Foresight(), 60)
+    for second in range(20):
+        foresight.observe(30.0 + second, {WAN: {"video": (59 + 2 * second) * 125_000}})
+    (found,) = foresight.outlooks(50.0, {})
+    assert found.current_bps == 2e6
+
+
 def test_every_field_of_an_answer():
     assert answer({"traffic_type": "video"}, [SMALLER, VIDEO], 100.0) == {
         "traffic_type": "video",

@@ -60,6 +60,19 @@ def test_delay_that_a_download_makes_says_nothing_of_what_leaves():
     assert measured.capacities() == {"wan": {}}
 
 
+def test_a_clock_that_is_set_back_and_a_device_that_comes_back():
+    measured, rows = Measured(), Rows()
+    passed(measured, rows, 5, 4, 20, start=100)
+    assert (
+        passed(measured, rows, 3, 20, 90) == 0
+    )  # the first says nothing, three are needed
+    assert passed(measured, rows, 1, 20, 90, start=3) == 1
+    rows.octets[TX] += 10**12  # another device had the slot
+    assert not measured.look([WAN], {}, rows, walk(60.0, 90))
+    assert passed(measured, rows, 1, 20, 90, start=6) == 0
+    assert measured.capacities() == {"wan": {"egress": 20_000_000}}
+
+
 def test_what_was_measured_before_is_where_it_begins():
     measured = Measured.remembering({"wan": {"egress": 20_000_000}})
     assert measured.capacities() == {"wan": {"egress": 20_000_000}}
