@@ -27,9 +27,10 @@ from collector.forward.relay import Relay
 from collector.ingest.http import Uploads
 from collector.ingest.journal import Journal
 from collector.pipeline import Intake
-from collector.records import Principal, Route, Token
+from collector.records import Busy, Principal, Route, Token
 from collector.state.control import Control
 from collector.store import tables
+from collector.store.answers import StoreError
 from collector.store.read import Reader
 from collector.store.store import Door, Store
 from collector.threads import Threads
@@ -170,8 +171,11 @@ class Assembly:
         return (Uploads(self.intake, self.clocks.now_ns, body_bytes_max), self.socket)
 
     async def read(self, question: Any, *arguments: Any) -> Any:
-        """Run a blocking question on a reader thread."""
-        return await self.threads.run(self.threads.readers, question, *arguments)
+        """Run a blocking question on a reader thread. Raises Busy: the store fails."""
+        try:
+            return await self.threads.run(self.threads.readers, question, *arguments)
+        except StoreError as error:
+            raise Busy(f"the store fails: {error}") from error
 
     def adopt(self, config: Config) -> str:
         """Take what can change while running; return the names of what cannot."""

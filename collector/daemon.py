@@ -18,7 +18,7 @@ from aiohttp import web
 
 from collector.assemble import MEGABYTE, Assembly, Clocks
 from collector.config import Config
-from collector.records import StateError
+from collector.records import Busy, StateError
 from collector.state.folder import Hold
 from collector.store.answers import StoreError
 from collector.store.cluster import Cluster
@@ -193,7 +193,7 @@ def logged(what: str) -> Iterator[None]:
     """Go on after a failure: uploads must not end for it."""
     try:
         yield
-    except (StoreError, StateError, OSError) as error:
+    except (Busy, StoreError, StateError, OSError) as error:
         LOG.warning("%s: %s", what, error)
 
 

@@ -6,11 +6,12 @@ import fcntl
 import os
 import tarfile
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from collector.records import StateError
 
 LOCK: Final = "lock"
+NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 
 
 class Hold:
@@ -42,21 +43,31 @@ def pack(folder: Path, target: Path) -> int:
     """Write everything in the folder into a new tar file; return its bytes.
 
     The caller holds the folder, so nothing changes meanwhile. The file appears whole or not
-    at all. Raises StateError, OSError.
+    at all, for its owner alone: it has hashes of passwords. Raises StateError, OSError.
     """
     if target.exists():
         raise StateError(f"{target}: exists already: give another name")
     unfinished = target.with_name(target.name + ".part")
-    with unfinished.open("wb") as file:
-        with tarfile.open(fileobj=file, mode="w") as archive:
-            for path in sorted(folder.rglob("*")):
-                name = path.relative_to(folder)
-                if str(name) != LOCK:
-                    archive.add(path, str(name), recursive=False)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(target)
+    unfinished.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(unfinished, NEW, 0o600), "wb") as file:
+            add_all(file, folder)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)  # On a full disk it is most of what is there.
+        raise
     return target.stat().st_size
+
+
+def add_all(file: IO[bytes], folder: Path) -> None:
+    """Write a folder's files but for its lock."""
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if str(name) != LOCK:
+                archive.add(path, str(name), recursive=False)
 
 
 def unpack(source: Path, folder: Path) -> int:
@@ -71,11 +82,24 @@ def unpack(source: Path, folder: Path) -> int:
             members = archive.getmembers()
             for member in members:
                 check_member(member, source)
+                check_place(member, folder, source)
                 member.uid, member.gid = os.getuid(), os.getgid()
                 archive.extract(member, folder)
     except (tarfile.TarError, OSError) as error:
         raise StateError(f"{source}: {error}: not a backup of a collector?") from error
     return sum(member.isfile() for member in members)
+
+
+def check_place(member: tarfile.TarInfo, folder: Path, source: Path) -> None:
+    """Refuse what links restored before it lead outside. Raises StateError."""
+    place = folder / member.name
+    if member.issym():
+        target = place.parent / member.linkname
+    else:
+        target = folder / member.linkname if member.islnk() else place
+    for one in (place.parent, target):
+        if not one.resolve().is_relative_to(folder.resolve()):
+            raise StateError(f"{source}: {member.name}: leads outside: not restored")
 
 
 def check_member(member: tarfile.TarInfo, source: Path) -> None:

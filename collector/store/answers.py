@@ -11,12 +11,19 @@ class StoreError(Exception):
 
 
 def rows_of(text: str) -> list[dict[str, Any]]:
-    """Turn a JSONCompact answer into one dict a row; nothing at all into no rows."""
+    """Turn a JSONCompact answer into one dict a row; nothing at all into no rows.
+
+    Raises StoreError: a query that fails late ends its answer with the reason.
+    """
     if not text.strip():
         return []
-    answer = json.loads(text)
-    names = [column["name"] for column in answer["meta"]]
-    return [dict(zip(names, row, strict=True)) for row in answer["data"]]
+    try:
+        answer = json.loads(text)
+        names = [column["name"] for column in answer["meta"]]
+        return [dict(zip(names, row, strict=True)) for row in answer["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        end = text.rstrip().rpartition("\n")[2]
+        raise StoreError(f"the answer broke off: {first_line(end)}") from error
 
 
 def first_line(error: Exception | str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ class Cluster:
         except urllib.error.HTTPError as error:
             text = error.read().decode("utf-8", "replace")
             raise StoreError(first_line(text)) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise StoreError(f"{self._url}: {first_line(error)}") from error
         return data
 

@@ -11,6 +11,8 @@ import pytest
 
 from collector.assemble import Assembly, Clocks, site_of
 from collector.config import Config
+from collector.records import Busy
+from collector.store.answers import StoreError
 
 
 class NoEngine:
@@ -113,3 +115,14 @@ def test_what_the_tables_depend_on():
     assert (site.database, site.cluster, site.retention_days, site.flow_retention_days) == (
         "d", "c", 3, 7,
     )  # fmt: skip
+
+
+async def test_a_store_that_fails_is_no_failure_of_the_request(assembly: Assembly):
+    """Each reader is told to come back; the log is not filled with tracebacks."""
+
+    def question() -> None:
+        raise StoreError("Timeout exceeded")
+
+    with pytest.raises(Busy, match="the store fails: Timeout exceeded"):
+        await assembly.read(question)
+    assert await assembly.read(divmod, 7, 2) == (3, 1)

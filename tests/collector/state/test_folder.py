@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 import tarfile
 from pathlib import Path
 
@@ -94,3 +96,46 @@ def test_members_that_are(tmp_path: Path):
     for one in (member("a"), member("a/b", tarfile.SYMTYPE, "../c"),
                 member("a", tarfile.DIRTYPE)):  # fmt: skip
         check_member(one, Path("backup.tar"))
+
+
+def test_a_backup_is_for_its_owner_alone_and_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data, target = tmp_path / "data", tmp_path / "weir.tar"
+    data.mkdir()
+    (data / "control.sqlite").write_bytes(b"hashes")
+    before = os.umask(0o022)
+    try:
+        pack(data, target)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    target.unlink()
+
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        pack(data, target)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("first", ["link", "file"])
+def test_links_that_lead_outside_together_are_not_restored(tmp_path: Path, first: str):
+    """Each leads inside by its words; through the other it leads out."""
+    data = tmp_path / "data"
+    data.mkdir()
+    members = [
+        member("a/b/c", tarfile.SYMTYPE, "../.."),
+        member("x", tarfile.SYMTYPE, "a/b/c/../.."),
+    ]
+    if first == "file":
+        members.reverse()
+    members.append(member("x/evil"))
+    with tarfile.open(tmp_path / "evil.tar", "w") as archive:
+        for one in members:
+            archive.addfile(one, io.BytesIO())
+    with pytest.raises(StateError, match="leads outside"):
+        unpack(tmp_path / "evil.tar", data)
+    assert not list(tmp_path.rglob("evil"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.store.answers import first_line, literal, rows_of
+from collector.store.answers import StoreError, first_line, literal, rows_of
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,20 @@ def test_rows(text: str, rows: list[dict[str, Any]]):
     assert rows_of(text) == rows
 
 
-def test_a_row_of_another_length_is_no_answer():
-    with pytest.raises(ValueError, match="zip"):
-        rows_of('{"meta": [{"name": "a"}], "data": [[1, 2]]}')
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"meta": [{"name": "a"}], "data": [[1, 2]]}', "broke off"),
+        (
+            '{"meta": [{"name": "a"}],\n"data": [[1],\nCode: 159. Timeout exceeded',
+            "Code: 159",
+        ),
+        ("[]", "broke off"),
+    ],
+)
+def test_what_is_no_answer_is_an_error_of_the_store(text: str, reason: str):
+    with pytest.raises(StoreError, match=reason):
+        rows_of(text)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,30 @@ def test_a_block_that_is_none_is_refused(http: Cluster):
     rows = http.query("SELECT sum(a) AS found FROM memory_only", {})
     assert rows == [{"found": 15}]
     http.execute("DROP TABLE memory_only")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "IncompleteRead"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nCode: 159", "broke off: Code: 159"),
+        (b"nonsense\r\n\r\n", "nonsense"),
+        (b"", "closed"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_an_error_of_the_store(sent: bytes, reason: str):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            line, _ = listener.accept()
+            with line:
+                line.recv(65536)
+                line.sendall(sent)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = listener.getsockname()[1]
+        with pytest.raises(StoreError, match=reason) as failure:
+            Cluster(f"http://127.0.0.1:{port}", "default", "").query("SELECT 1", {})
+        thread.join()
+    assert "\n" not in str(failure.value)
