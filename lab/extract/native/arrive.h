@@ -103,8 +103,6 @@ static inline void weir_engine_frame(struct weir_engine *engine,
 	if (joined)
 		item->key.family &= ~WEIR_KEY_FRAGMENT;
 	item->hash = weir_key_hash(&item->key);
-	if (item->now_ns > engine->latest_ns)
-		engine->latest_ns = item->now_ns;
 	weir_place(engine, index);
 }
 

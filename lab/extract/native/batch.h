@@ -34,6 +34,20 @@ static void weir_engine_gather(struct weir_engine *engine)
 		      sizeof(*engine->queue.entries), weir_compare_ended);
 }
 
+/*
+ * The time that silence is measured by: of the last two packets counted and the first one
+ * kept back the earliest, for a single packet may be of a clock that was wrong.
+ */
+static __u64 weir_engine_now(const struct weir_engine *engine)
+{
+	const __u64 *times = &engine->order_ns[engine->ready];
+	__u64 now_ns = engine->ready ? times[-1] : engine->now_ns;
+
+	if (engine->ready > 1 && times[-2] < now_ns)
+		now_ns = times[-2];
+	return engine->filled > engine->ready && times[0] < now_ns ? times[0] : now_ns;
+}
+
 /* Count the batch, but for the packets kept back. */
 static void weir_engine_batch(struct weir_engine *engine)
 {
@@ -41,9 +55,7 @@ static void weir_engine_batch(struct weir_engine *engine)
 
 	engine->ready = engine->filled > held ? engine->filled - held : 0;
 	held = engine->filled - engine->ready;
-	engine->now_ns = engine->latest_ns;
-	if (held && engine->order_ns[engine->ready] < engine->now_ns)
-		engine->now_ns = engine->order_ns[engine->ready];
+	engine->now_ns = weir_engine_now(engine);
 	engine->sweeping = ++engine->batches >= WEIR_SWEEP || engine->eof;
 	if (engine->sweeping)
 		engine->batches = 0;

@@ -37,7 +37,6 @@ struct weir_engine {
 	__u32 batches;	    /* since the last sweep */
 	int sweeping;	    /* this batch ends with one */
 	__u64 now_ns;
-	__u64 latest_ns;
 	struct weir_fragment_slot *fragments;
 	void *taken;
 	size_t flow_bytes;

@@ -147,3 +147,14 @@ def test_flows_come_in_the_order_they_end() -> None:
     firsts = out["extra"]["first_packet"]
     assert (np.diff(out["extra"]["end_packet"].astype(float)) >= 0).all()
     assert len(set(firsts.tolist())) == len(firsts)
+
+
+@pytest.mark.parametrize("reorder_window", [0.0, 1.0])
+@pytest.mark.parametrize("place", [10, 15_359, 39_990])
+def test_one_packet_of_another_time_ends_no_flow(place: int, reorder_window: float) -> None:
+    """A clock that was wrong for a moment: what follows it goes by its own times."""
+    frames = [datagram(at / 1000) for at in range(40_000)]
+    frames.insert(place, datagram(86_400, sport=2))
+    found = counts(frames, reorder_window=reorder_window)
+    assert sorted(n for n, _ in found) == [1, 40_000]
+    assert (40_000, "end of capture") in found
