@@ -153,8 +153,11 @@ class Placement:
 
     def _forget_ended(self, live: Array) -> None:
         with self._placing:
+            if not self.flows:
+                return
             placed = np.fromiter(self.flows, np.uint64, len(self.flows))
-            alive = set(placed[np.isin(placed, live["id"])].tolist())
+            # Many in few: the other way round would sort all that live.
+            alive = set(live["id"][np.isin(live["id"], placed)].tolist())
             self.flows = {one: it for one, it in self.flows.items() if one in alive}
 
     def _write(
