@@ -16,6 +16,6 @@ if [[ -e $base && -e $base.stamp && $(<"$base.stamp") == "$recipe" ]]; then exit
 mkdir -p build/chroot
 mmdebstrap --quiet --variant=minbase \
 	--include=python3,libbpf1,libstdc++6,systemd,tzdata,ca-certificates,iproute2 \
-	"$suite" "$base.new" --format=tar "${WEIR_DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+	--format=tar "$suite" "$base.new" ${WEIR_DEBIAN_MIRROR:+"$WEIR_DEBIAN_MIRROR"}
 mv "$base.new" "$base"
 echo "$recipe" >"$base.stamp"

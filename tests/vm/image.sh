@@ -24,7 +24,6 @@ packages=(
 )
 rm -rf "$folder"
 mkdir -p "$folder"
-mirror=${WEIR_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 mmdebstrap --quiet --variant=minbase --include="$(IFS=,; echo "${packages[*]}")" \
 	--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 	--customize-hook="copy-out /boot $folder" \
@@ -33,7 +32,7 @@ mmdebstrap --quiet --variant=minbase --include="$(IFS=,; echo "${packages[*]}")"
 	--customize-hook='systemctl --root "$1" mask getty.target serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer' \
 	--customize-hook='rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"; echo router >"$1/etc/hostname"' \
 	--customize-hook='rm -rf "$1"/boot/initrd* "$1"/var/lib/apt/lists/*' \
-	"$suite" "$folder/root.tar" "$mirror"
+	"$suite" "$folder/root.tar" ${WEIR_DEBIAN_MIRROR:+"$WEIR_DEBIAN_MIRROR"}
 mv "$folder"/boot/vmlinuz-* "$folder/vmlinuz"
 mv "$folder"/boot/initrd.img-* "$folder/initrd"
 rm -rf "${folder:?}/boot"

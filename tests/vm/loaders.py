@@ -24,7 +24,7 @@ from guest import (
 from router import traffic
 
 SOURCE = Path("/usr/lib/weir/agent/bpf/flow.bpf.c")
-PROGRAM = re.compile(r'^SEC\("(?:tc|xdp)"\)\nint (\w+)', re.MULTILINE)
+PROGRAM = re.compile(r'^SEC\("\w+"\)\nint (\w+)', re.MULTILINE)
 BTF = "/sys/kernel/btf"
 
 

@@ -24,7 +24,7 @@ name = "{lan}"
 shaper = "cake"
 egress_mbps = 50.0
 """
-CHOSEN = "pfifo limit 77"
+CHOSEN = "fq_codel limit 777"
 LEFT = ("programs", "maps", "links", "pins", "ifb")
 
 

@@ -20,7 +20,7 @@ from shaping_link import obeyed, problems, settings, tree
 
 def the_agent_shapes_the_link() -> None:
     """As an operator has it: the package installed, a link in the settings, a start."""
-    say(install("first/weir-agent_*.deb")[-500:])
+    say(install("first/weir-agent.deb")[-500:])
     make_router()
     AGENT_TOML.write_text(AGENT_TOML.read_text() + settings(mode="shape"))
     run("systemctl", "restart", "weir-agent")
