@@ -108,13 +108,12 @@ class Gate:
         resource = request.match_info.route.resource
         route = self._routes.get((request.method, resource.canonical if resource else ""))
         self._check_host(request)
-        principal = await self.identify(request, route is None or route.role == "open")
-        who = principal.name if principal else request.remote or ""
-        wait = self._rates.take(
-            f"{principal.role if principal else ''}:{who}", self._clock()
-        )
-        if wait:
-            raise TooFast(wait)
+        try:
+            principal = await self.identify(request, route is None or route.role == "open")
+        except Refused:
+            self._charge(None, request)
+            raise
+        self._charge(principal, request)
         request["principal"] = principal
         if route is not None:
             check_role(route.role, principal, self._rules.is_open)
@@ -123,6 +122,13 @@ class Gate:
             if request.method not in SAFE:
                 self.check_forgery(request, principal)
         return await handler(request)
+
+    def _charge(self, principal: Principal | None, request: web.Request) -> None:
+        """Count a request for who makes it, or for its address. Raises TooFast."""
+        who = f"{principal.role}:{principal.name}" if principal else f":{request.remote}"
+        wait = self._rates.take(who, self._clock())
+        if wait:
+            raise TooFast(wait)
 
     async def identify(self, request: web.Request, is_open: bool) -> Principal | None:
         """Return who makes the request, None when nobody says.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
-from collector.api.gate import check_role, failure, host_name
-from collector.records import Principal, Refused
+from collector.api.gate import Gate, Rules, check_role, failure, host_name
+from collector.api.rates import Rates
+from collector.records import Principal, Refused, Route, Token
 from tests.collector.support import Server
 
 
@@ -80,7 +83,7 @@ def test_names_of_hosts(host: str, name: str):
 
 def test_a_refusal_has_one_shape():
     answer = failure(429, "wait", retry_after=3)
-    assert json.loads(answer.body) == {  # type: ignore[arg-type]
+    assert json.loads(answer.text or "") == {
         "status": "error", "error": "wait", "retry_after": 3,
     }  # fmt: skip
     assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
@@ -101,3 +104,35 @@ def test_hosts_that_are_no_name_are_refused(shared: Server):
     for origin in ("http://[", "null", "http://127.0.0.1"):
         answer = shared.request("POST", "/api/alerts/1/resolve", b"", {"Origin": origin})
         assert answer.status == 403, origin
+
+
+class NoIdentities:
+    """Knows nobody."""
+
+    def token(self, secret: str) -> Token | None:
+        return None
+
+    async def session(self, secret: str) -> Principal | None:
+        return None
+
+
+async def test_secrets_that_nobody_has_are_slowed_as_well():
+    async def never(request: web.Request) -> web.Response:
+        raise AssertionError
+
+    route = Route("GET", "/x", "viewer", "A path.", never)
+    rules = Rules(is_open=False, origins=frozenset(), is_tls=False)
+    gate = Gate(
+        rules,
+        NoIdentities(),
+        {("GET", "/x"): route},
+        Rates(1, 2),
+        lambda: 5.0,
+        lambda: True,
+    )
+    app = web.Application(middlewares=[gate.middleware])
+    app.router.add_get("/x", never)
+    async with TestClient(TestServer(app)) as client:
+        secret = {"Authorization": "Bearer weir_guess"}
+        found = [(await client.get("/x", headers=secret)).status for _ in range(3)]
+    assert found == [401, 401, 429]
