@@ -274,7 +274,7 @@ class Regulator:
                     lane.tell(self.rows, watched[lane.device].slot, 0)
             if self._operator is not None and self._moves:
                 self._move(self._operator, dict.fromkeys(self._moves, _NONE))
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - the stop goes on: a batch is to be sent
             # The baseline holds all the same, as soon as the deadline is over.
             LOG.warning("qos: rates are left as they were moved: %s", error)
         self._close()

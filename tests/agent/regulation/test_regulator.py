@@ -149,3 +149,12 @@ def test_a_stop_lets_the_baseline_hold_and_leaves_the_tree(bench):
     ceilings = re.findall(r"htb 5745:[12]6 .* ceil (\S+)", one.tc("class"))
     assert len(ceilings) == 2
     assert len(set(ceilings)) == 1
+
+
+def test_a_stop_that_can_lift_nothing_says_so_and_goes_on(bench, caplog):
+    one = bench()
+    one.step()
+    one.regulator.rows = None
+    one.regulator._leave()
+    assert "rates are left as they were moved" in caplog.text
+    assert one.regulator._operator is None
