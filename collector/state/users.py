@@ -63,17 +63,19 @@ class Users:
 
     def set_password(self, username: str, password: str, now: int) -> None:
         """Change a password and end the user's sessions. Raises UserError."""
-        changed = self._database.execute(
-            "UPDATE users SET password_hash = ?, updated_at = ? WHERE username = ?",
-            (hashed(password), now, username),
-        )
+        new = hashed(password)
+        with self._database.transaction():
+            changed = self._database.execute(
+                "UPDATE users SET password_hash = ?, updated_at = ? WHERE username = ?",
+                (new, now, username),
+            )
+            self._database.execute(
+                "DELETE FROM sessions WHERE user_id = "
+                "(SELECT id FROM users WHERE username = ?)",
+                (username,),
+            )
         if not changed:
             raise UserError(f"{username}: no such user: see `weir-collector user list`")
-        self._database.execute(
-            "DELETE FROM sessions WHERE user_id = "
-            "(SELECT id FROM users WHERE username = ?)",
-            (username,),
-        )
 
     def remove(self, username: str) -> None:
         """Delete a user and the user's sessions. Raises UserError."""
