@@ -36,13 +36,16 @@ static void weir_engine_gather(struct weir_engine *engine)
 
 /*
  * The time that silence is measured by: of the last two packets counted and the first one
- * kept back the earliest, for a single packet may be of a clock that was wrong.
+ * kept back the earliest, for a single packet may be of a clock that was wrong. At the end
+ * the last one's, for then all flows end.
  */
 static __u64 weir_engine_now(const struct weir_engine *engine)
 {
 	const __u64 *times = &engine->order_ns[engine->ready];
 	__u64 now_ns = engine->ready ? times[-1] : engine->now_ns;
 
+	if (engine->eof)
+		return now_ns;
 	if (engine->ready > 1 && times[-2] < now_ns)
 		now_ns = times[-2];
 	return engine->filled > engine->ready && times[0] < now_ns ? times[0] : now_ns;
