@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 from aiohttp import web
@@ -10,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from agent import consultation
 from agent.config import Agent, Capture, Config
-from agent.status.doctor import Level
+from agent.status.doctor import Finding, Level
 
 
 async def collector(status: int) -> TestServer:
@@ -32,12 +33,8 @@ def config(folder: Path, *urls: str) -> Config:
     )  # fmt: skip
 
 
-def level(found: object, subject: str, text: str = "") -> list[Level]:
-    return [
-        one.level
-        for one in found  # type: ignore[attr-defined]
-        if one.subject == subject and text in one.text
-    ]
+def level(found: Iterable[Finding], subject: str, text: str = "") -> list[Level]:
+    return [one.level for one in found if one.subject == subject and text in one.text]
 
 
 async def test_each_collector_is_judged_by_its_own_answer(tmp_path: Path):

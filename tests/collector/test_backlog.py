@@ -13,6 +13,7 @@ from collector.ingest import entry
 from collector.records import Arrival, Position, Rows
 from collector.store.tables import TABLES
 from tests.collector.lives import NOW_NS, BreakingStore, Crash, Life, stored, uploads, whole
+from tests.support.namespaces import wait_until
 
 CRASHES = [("", "")] + [(table, "") for table in TABLES] + [("", table) for table in TABLES]
 
@@ -46,18 +47,19 @@ async def test_a_crash_at_any_step_is_made_good(
     life.end()
 
 
-async def test_a_crash_before_the_ledger_is_made_good(tmp_path: Path, store: BreakingStore):
+async def test_a_crash_before_the_ledger_is_made_good(
+    tmp_path: Path, store: BreakingStore, monkeypatch: pytest.MonkeyPatch
+):
     life = Life(tmp_path, store)
     await life.send(1, 2)
-    applied = life.control.ledger.applied
 
     def crash(upto: Position) -> None:
         raise Crash
 
-    life.control.ledger.applied = crash  # type: ignore[method-assign]
-    with pytest.raises(Crash):
-        await life.apply()
-    life.control.ledger.applied = applied  # type: ignore[method-assign]
+    with monkeypatch.context() as broken:
+        broken.setattr(life.control.ledger, "applied", crash)
+        with pytest.raises(Crash):
+            await life.apply()
     assert stored(store) == whole(1, 2)
     life.end()
     life = Life(tmp_path, store)
@@ -93,8 +95,8 @@ async def test_a_store_that_fails_is_asked_again(
     await life.send(1)
     store.door.execute("RENAME TABLE weir_test.flows TO weir_test.gone")
     work = asyncio.ensure_future(life.apply())
-    while life.intake.counts.store_errors < 2:  # noqa: ASYNC110 - the state is polled
-        await asyncio.sleep(0.01)
+    counts = life.intake.counts
+    await asyncio.to_thread(wait_until, "two attempts", lambda: counts.store_errors >= 2)
     assert "flows" in life.intake.backlog.failing
     store.door.execute("RENAME TABLE weir_test.gone TO weir_test.flows")
     await work

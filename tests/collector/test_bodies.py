@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from collector import bodies
 from collector.records import Busy, Refused
+from tests.support.namespaces import wait_until
 
 Read = Callable[[web.Request], Awaitable[Any]]
 LIMIT = 10
@@ -103,8 +104,7 @@ async def test_uploads_together_are_bounded_and_what_has_ended_counts_no_more():
             return len(data)
 
     waiting = asyncio.ensure_future(sent(held, b"wait 6789A"))
-    while uploads.held < LIMIT:  # noqa: ASYNC110 - the state is polled
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(wait_until, "an upload held", lambda: uploads.held >= LIMIT)
     assert await sent(held, b"12345") == (200, "5")
     assert (await sent(held, b"123456"))[0] == 503
     go_on.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,18 +59,25 @@ def test_a_relay_without_its_backend_asks_to_come_back(tmp_path: Path):
         assert server.stop() == 0
 
 
-async def behind(status: int, fields: dict[str, str], body: bytes) -> TestServer:
+@dataclass
+class Behind:
+    """A collector behind the relay, and what it has heard."""
+
+    server: TestServer
+    heard: list[tuple[dict[str, str], bytes]]
+
+
+async def behind(status: int, fields: dict[str, str], body: bytes) -> Behind:
     async def handle(request: web.Request) -> web.Response:
-        heard.append((dict(request.headers), await request.read()))
+        found.heard.append((dict(request.headers), await request.read()))
         return web.Response(status=status, body=body, headers=fields)
 
-    heard: list[tuple[dict[str, str], bytes]] = []
     app = web.Application()
     app.router.add_post("/{path:.*}", handle)
     server = TestServer(app)
+    found = Behind(server, [])
     await server.start_server(auto_decompress=False)
-    server.heard = heard  # type: ignore[attr-defined]
-    return server
+    return found
 
 
 async def relayed(url: str, limit: int = 100) -> tuple[Relay, TestClient]:
@@ -101,8 +109,8 @@ async def test_the_answer_behind_is_the_answer_and_chosen_headers_pass(
     status: int, forwarded: int
 ):
     back = {"Retry-After": "7", "Set-Cookie": "a=b", "Location": "http://evil.example"}
-    server = await behind(status, back, b"said")
-    relay, client = await relayed(str(server.make_url("")).rstrip("/"))
+    beyond = await behind(status, back, b"said")
+    relay, client = await relayed(str(beyond.server.make_url("")).rstrip("/"))
     sent = {"Authorization": "Bearer x", "Cookie": "secret", "X-Weir-Boot": "00",
             "Content-Encoding": "zstd", "Content-Type": "application/msgpack"}  # fmt: skip
     answer = await client.post(PATHS[0], data=b"\x28\xb5 not zstd", headers=sent)
@@ -110,25 +118,25 @@ async def test_the_answer_behind_is_the_answer_and_chosen_headers_pass(
     assert answer.headers["Retry-After"] == "7"
     assert "Set-Cookie" not in answer.headers
     assert "Location" not in answer.headers
-    ((fields, body),) = server.heard  # type: ignore[attr-defined]
+    ((fields, body),) = beyond.heard
     assert body == b"\x28\xb5 not zstd"
     assert (fields["Authorization"], fields["X-Weir-Boot"]) == ("Bearer x", "00")
     assert "Cookie" not in fields
     assert (relay.forwarded, relay.failed) == (forwarded, 0)
     await client.close()
     await relay.close()
-    await server.close()
+    await beyond.server.close()
 
 
 async def test_a_long_answer_comes_back_whole():
     text = bytes(range(256)) * 2000
     back = await behind(200, {"Content-Type": "application/json"}, text)
-    relay, client = await relayed(str(back.make_url("")))
+    relay, client = await relayed(str(back.server.make_url("")))
     answer = await client.post(PATHS[0], data=b"x")
     assert await answer.read() == text
     await relay.close()
     await client.close()
-    await back.close()
+    await back.server.close()
 
 
 async def test_a_relay_is_as_ready_as_the_collector_behind():
