@@ -55,11 +55,11 @@ class Wire:
         wait_until("received", lambda: self.outcomes(RECEIVING, RX))
         return [self.seen(SENDING, TX), self.seen(RECEIVING, RX)]
 
-    def outcomes(self, slot: int, hook: int) -> dict[str, tuple[int, int, int]]:
+    def outcomes(self, slot: int, hook: int) -> dict[str, tuple[int, ...]]:
         row = self.engine.kernel.counters([slot])[slot, hook]
         names = ("seen", "non_ip", "unparsed", "filtered")
         found = {name: tuple(int(n) for n in row[name].item()) for name in names}
-        return {name: volume for name, volume in found.items() if any(volume)}  # type: ignore[misc]
+        return {name: volume for name, volume in found.items() if any(volume)}
 
     def seen(self, slot: int, hook: int) -> Seen:
         flows = [flow for flow in self.engine.flows() if flow.key["slot"] == slot]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,12 +38,12 @@ EIGHT = [
 ]
 
 
-def four(segment: build.Segment = UDP, **options: object) -> build.Packet:
-    return build.ipv4(V4, V4_B, segment, **options)  # type: ignore[arg-type]
+def four(segment: build.Segment = UDP, **options: Any) -> build.Packet:
+    return build.ipv4(V4, V4_B, segment, **options)
 
 
-def six(segment: build.Segment = UDP, **options: object) -> build.Packet:
-    return build.ipv6(V6, V6_B, segment, **options)  # type: ignore[arg-type]
+def six(segment: build.Segment = UDP, **options: Any) -> build.Packet:
+    return build.ipv6(V6, V6_B, segment, **options)
 
 
 def unparsed(built: Built) -> Built:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.namespaces import wait_until
 from tests.support.ports import free_port
 from wire import frame
 from wire.batch import Batch, Direction, Endpoints, Interface, Volume, encode
@@ -221,13 +222,12 @@ class Server:
 
     def reason(self, wait: float = 20.0) -> str:
         """Wait until it is not ready for a reason; return that."""
-        until = time.monotonic() + wait
-        while time.monotonic() < until:
+
+        def told() -> Any:
             answer = self.get("/health")
-            if answer.status == 503 and answer.json.get("reason"):
-                return str(answer.json["reason"])
-            time.sleep(0.1)
-        raise AssertionError(f"ready: {answer.data!r}")
+            return answer.json.get("reason") if answer.status == 503 else None
+
+        return str(wait_until("a reason", told, timeout_s=wait, step_s=0.1))
 
     def get(self, path: str, fields: Any = None) -> Answer:
         return self.request("GET", path, fields=fields)
@@ -242,13 +242,12 @@ class Server:
 
     def settled(self) -> Any:
         """Wait until everything acknowledged is in the store; return the metrics."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
+
+        def told() -> Any:
             metrics = self.get("/metrics").json
-            if metrics["pending"] == 0:
-                return metrics
-            time.sleep(0.05)
-        raise AssertionError("the store does not catch up")
+            return metrics if metrics["pending"] == 0 else None
+
+        return wait_until("the store has caught up", told, step_s=0.05)
 
 
 def token(server: Server, *what: str) -> str:

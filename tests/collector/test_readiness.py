@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.collector.support import Answer, Server, batch
+from tests.collector.support import Server, batch
+from tests.support.namespaces import wait_until
 from tests.support.ports import free_port
 
 
@@ -23,13 +24,13 @@ def is_alive(server: Server) -> bool:
     return (answer.status, answer.json) == (200, {"status": "alive"})
 
 
-def until(server: Server, status: int) -> Answer:
+def until(server: Server, status: int) -> None:
     """Wait until /health has that status."""
-    end = time.monotonic() + 30
-    while (answer := server.get("/health")).status != status:
-        assert time.monotonic() < end, answer.data
-        time.sleep(0.1)
-    return answer
+    wait_until(
+        f"/health answers {status}",
+        lambda: server.get("/health").status == status,
+        step_s=0.1,
+    )
 
 
 class ClickHouse(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,8 +36,8 @@ def links(here: tuple[World, Namespace, Namespace]) -> Iterator[Links]:
     made.close()
 
 
-def watch(pinned: Pinned, links: Links, *patterns: str, **choices: object) -> Watch:
-    choice = Choice(patterns, wanted=CLSACT, **choices)  # type: ignore[arg-type]
+def watch(pinned: Pinned, links: Links, *patterns: str, **choices: Any) -> Watch:
+    choice = Choice(patterns, wanted=CLSACT, **choices)
     return Watch(pinned, Kernel(pinned), links, choice)
 
 

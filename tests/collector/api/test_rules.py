@@ -99,7 +99,7 @@ def test_a_body_in_pieces_is_one_body(shared: Server):
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(data)
         )
         line.sendall(data[:10])
-        time.sleep(0.1)
+        time.sleep(0.1)  # so that the server reads two pieces
         line.sendall(data[10:])
         assert line.recv(64).startswith(b"HTTP/1.1 200")
     assert shared.request("DELETE", "/api/qos/rules/voice").status == 200
