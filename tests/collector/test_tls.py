@@ -77,14 +77,14 @@ def send(server: Server, ours: Authority, pair: tuple[str, str] | None, agent: s
         line.close()
 
 
-def test_certificates_stand_for_agents(tmp_path: Path):
+def test_certificates_stand_for_agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ours, foreign = Authority(tmp_path, "ours"), Authority(tmp_path, "foreign")
     certificate, key = ours.issue("localhost")
     server = Server(
         tmp_path / "data", "--tls-certificate", certificate, "--tls-key", key,
         "--tls-client-ca", str(ours.file), auth="local",
     )  # fmt: skip
-    server.get = lambda path, fields=None: ready(server, ours)  # type: ignore[method-assign]
+    monkeypatch.setattr(server, "get", lambda path, fields=None: ready(server, ours))
     server.start()
     try:
         assert send(server, ours, ours.issue("edge-001"), "edge-001") == 200
