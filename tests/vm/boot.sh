@@ -24,7 +24,7 @@ kernel=(root=/dev/vda rw console=ttyS0 panic=-1 quiet net.ifnames=0 mitigations=
 status=0
 timeout "${WEIR_VM_SECONDS:-3600}" qemu-system-x86_64 -accel tcg,thread=single -cpu max,erms=off,la57=off -smp 1 -m 3072 \
 	-icount shift=0,sleep=off,align=off -rtc clock=vm \
-	-nographic -nic none -kernel "$base/vmlinuz" -initrd "$base/initrd" \
+	-nographic -vga none -nic none -kernel "$base/vmlinuz" -initrd "$base/initrd" \
 	-append "${kernel[*]}" \
 	-drive "file=$work/disk.qcow2,if=virtio,cache=unsafe" \
 	-drive "file=$work/payload.img,if=virtio,format=raw,readonly=on" \
