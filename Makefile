@@ -99,6 +99,9 @@ RELEASES := 12 13
 DEB_SOURCES := $(shell find packaging systemd wire agent collector bpf -type f -not -path '*/node_modules/*' \
 	-not -path '*/__pycache__/*' -not -path '*/console/dist/*') requirements.lock pyproject.toml config.toml.example
 
+# The longest first, so that no worker is left with one at the end.
+VM_TESTS := tests/vm/run.sh tests/vm/shaping.sh tests/packaging/chroot.sh
+
 deb: $(RELEASES:%=$(BUILD)/deb/%.stamp) ## dist/weir-agent_*.deb and dist/weir-collector_*.deb for Debian 12 and 13
 
 $(BUILD)/deb/%.stamp: $(DEB_SOURCES) | setup
@@ -107,11 +110,9 @@ $(BUILD)/deb/%.stamp: $(DEB_SOURCES) | setup
 	lintian --allow-root --fail-on error,warning dist/weir-*+deb$*_*.deb
 	@touch $@
 
-test-vm: deb ## the packages on stock Debian 12 and 13: in a chroot, in containers, and as routers under qemu
-	$(foreach release,$(RELEASES),tests/packaging/chroot.sh $(release) && ) true
-	tests/packaging/container.sh
-	for release in $(RELEASES); do { tests/vm/run.sh $$release && tests/vm/shaping.sh $$release; } & done; \
-	status=0; for job in $$(jobs -p); do wait $$job || status=1; done; exit $$status
+test-vm: deb ## the packages on stock Debian 12 and 13: as routers under qemu, in containers, in a chroot
+	printf '%s\n' $(foreach test,$(VM_TESTS),$(RELEASES:%='$(test) %')) tests/packaging/container.sh | \
+		xargs -L 1 -P $(WORKERS) env
 
 clean: ## remove what was built
 	rm -rf $(BUILD) collector/console/dist
