@@ -12,11 +12,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 DIRECTORY = Path("/run/weir-lab")
 STORAGE = Path("/var/lib/weir-lab")
 """Where a lab may keep what is too big for memory."""
+
+LOCK_SECONDS: Final = 2.0
+"""A command that was killed leaves its lock to a child, until that has started."""
 
 
 @dataclass
@@ -69,13 +72,22 @@ def locked(prefix: str) -> Iterator[None]:
     """Keep two commands on one lab apart; BlockingIOError when the other is at work."""
     DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
     with state_path(prefix).with_suffix(".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(
-                f"lab {prefix}: another command is changing it; wait for it to end"
-            ) from None
+        by = time.monotonic() + LOCK_SECONDS
+        while not _taken(file):
+            if time.monotonic() > by:
+                raise BlockingIOError(
+                    f"lab {prefix}: another command is changing it; wait for it to end"
+                )
+            time.sleep(0.05)
         yield
+
+
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remember_process(prefix: str, pid: int, what: str) -> None:

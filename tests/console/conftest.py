@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -97,17 +98,15 @@ def make_collector(
     """Start collectors; all of them end with the module."""
     if not (BUILT / "index.html").is_file():
         pytest.fail("collector/console/dist is not built: run `make console`")
-    running = []
+    with contextlib.ExitStack() as running:
 
-    def make(**settings: str) -> Collector:
-        made = Collector(tmp_path_factory.mktemp("collector"), **settings)
-        running.append(made)
-        made.start()
-        return made
+        def make(**settings: str) -> Collector:
+            made = Collector(tmp_path_factory.mktemp("collector"), **settings)
+            running.callback(made.end)
+            made.start()
+            return made
 
-    yield make
-    for one in running:
-        one.end()
+        yield make
 
 
 @pytest.fixture(scope="module")

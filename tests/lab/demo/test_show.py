@@ -196,7 +196,9 @@ def test_ctrl_c_while_it_starts(prefix: str, delay_s: float) -> None:
         # An interpreter that has not yet come to our code dies of the signal itself.
         assert running.events == []
     else:
-        assert (status, errors) in ((0, ""), (130, ""))
+        # Cut off while it reads a module, the interpreter says so itself.
+        ours = "" if errors.startswith("Exception ignored in: <_io.") else errors
+        assert (status, ours) in ((0, ""), (130, ""))
     assert_nothing_left(prefix)
 
 
