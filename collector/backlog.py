@@ -33,7 +33,8 @@ RECENT_SERIALS_MAX: Final = 10_000
 ROWS_HELD_MAX: Final = 200_000
 """Rows kept in memory, at 370 to 690 bytes each; the journal holds the others.
 
-Its entries are compressed, and grow tenfold and more when they are read.
+Its entries are compressed, and grow tenfold and more when they are read. A group has no
+more rows either: what it reads again is at most as much once over.
 """
 DECODED_BYTES_MAX: Final = 1 << 30
 """What settings allow at most: what was acknowledged is read whatever they say now."""
@@ -45,6 +46,7 @@ class Durable:
 
     position: Position
     size: int
+    rows: int
     accepted: Accepted | None  # None: it is read again when its turn comes
 
 
@@ -87,9 +89,10 @@ class Backlog:
             self._serials[accepted.id] = None
             while len(self._serials) > RECENT_SERIALS_MAX:
                 self._serials.popitem(last=False)
+        count = rows_in(accepted)
         is_held = self._rows <= ROWS_HELD_MAX
-        self._rows += rows_in(accepted) if is_held else 0
-        self._durable.append(Durable(position, size, accepted if is_held else None))
+        self._rows += count if is_held else 0
+        self._durable.append(Durable(position, size, count, accepted if is_held else None))
         self.bytes += size
         self._counts.stored += 1
         self._counts.sketches += len(accepted.endpoint_ids)
@@ -107,13 +110,18 @@ class Backlog:
     def next_group(self, upto: Position | None = None) -> list[Durable]:
         """Return the oldest uploads, up to a position or to a group's bounds."""
         group: list[Durable] = []
-        size = 0
+        size = count = 0
         for one in self._durable:
-            is_full = len(group) >= GROUP_BATCHES_MAX or size + one.size > GROUP_BYTES_MAX
+            is_full = (
+                len(group) >= GROUP_BATCHES_MAX
+                or size + one.size > GROUP_BYTES_MAX
+                or count + one.rows > ROWS_HELD_MAX
+            )
             if one.position > upto if upto is not None else group and is_full:
                 break
             group.append(one)
             size += one.size
+            count += one.rows
         return group
 
     async def apply_group(self, group: list[Durable], upto: Position | None = None) -> None:
@@ -138,7 +146,7 @@ class Backlog:
         for one in group:
             self._durable.popleft()
             self.bytes -= one.size
-            self._rows -= rows_in(one.accepted) if one.accepted else 0
+            self._rows -= one.rows if one.accepted else 0
 
     def _apply(self, group: list[Durable], upto: Position, attempt: int) -> None:
         """Do the blocking part: intent, inserts, ledger, journal."""

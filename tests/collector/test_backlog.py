@@ -125,6 +125,21 @@ async def test_what_does_not_fit_into_memory_is_read_from_the_journal_again(
     life.end()
 
 
+async def test_a_group_has_no_more_rows_than_memory_holds(
+    tmp_path: Path, store: BreakingStore, monkeypatch: pytest.MonkeyPatch
+):
+    life = Life(tmp_path, store)
+    await life.send(*range(1, 6))
+    one = life.intake.backlog.next_group()[0].rows
+    for rows, batches in ((0, 1), (one, 1), (2 * one, 2), (3 * one - 1, 2), (99 * one, 5)):
+        monkeypatch.setattr(backlog, "ROWS_HELD_MAX", rows)
+        assert len(life.intake.backlog.next_group()) == batches, rows
+    monkeypatch.setattr(backlog, "ROWS_HELD_MAX", one)
+    await life.apply()
+    assert stored(store) == whole(*range(1, 6))
+    life.end()
+
+
 async def test_a_long_journal_is_replayed_a_group_at_a_time(
     tmp_path: Path, store: BreakingStore, monkeypatch: pytest.MonkeyPatch
 ):
