@@ -88,7 +88,10 @@ def cake_options(  # noqa: PLR0913
     mpu_bytes: int = 0,
     is_atm: bool = False,
 ) -> Options:
-    """Return cake's numbers, all of them: a request that leaves one out may reset it."""
+    """Return cake's numbers, all of them: a request that leaves one out may reset it.
+
+    raw: it counts frames as HTB does, with their link header; overhead comes on top.
+    """
     return (
         ("ack_filter", int(is_ack_filtered)),
         ("atm", int(is_atm)),
@@ -100,6 +103,7 @@ def cake_options(  # noqa: PLR0913
         ("mpu_bytes", mpu_bytes),
         ("nat", 1),
         ("overhead_bytes", overhead_bytes),
+        ("raw", 1),
         ("rtt_us", INTERVAL_US),
         ("split_gso", 1),
         ("wash", 0),

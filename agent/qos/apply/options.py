@@ -29,6 +29,7 @@ _CAKE: Final = {
     "rtt_us": 7, "autorate": 9, "nat": 11, "wash": 13, "mpu_bytes": 14, "ingress": 15,
     "ack_filter": 16, "split_gso": 17,
 }  # fmt: skip
+_CAKE_RAW: Final = 12
 
 
 class Unreadable(ValueError):
@@ -75,7 +76,8 @@ def encode_qdisc(qdisc: Qdisc, *, is_change: bool) -> bytes:
             del values["flows"]
         return _encode(_FQ_CODEL, values)
     if qdisc.kind == "cake":
-        return _encode(_CAKE, values)
+        is_raw = values.pop("raw", 0)
+        return _encode(_CAKE, values) + attribute(_CAKE_RAW, bytes(4)) * is_raw
     raise Unreadable(f"qdisc kind {qdisc.kind} is not one that Weir makes")
 
 
@@ -120,7 +122,7 @@ def _decode_qdisc(kind: str, data: bytes) -> dict[str, int]:
     if kind == "fq_codel":
         return _decode(_FQ_CODEL, found)
     if kind == "cake":
-        return _decode(_CAKE, found)
+        return {**_decode(_CAKE, found), "raw": int(_CAKE_RAW in found)}
     raise KeyError(kind)
 
 

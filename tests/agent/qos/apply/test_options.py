@@ -57,6 +57,16 @@ def test_a_class_as_the_kernel_showed_it():
     )
 
 
+@pytest.mark.parametrize("raw", [0, 1])
+def test_a_cake_counts_whole_frames_only_when_told_to(raw):
+    """Without the flag it leaves out the link header, which HTB counts."""
+    options = dict(queues.cake_options(20_000_000, 1, 5, overhead_bytes=18))
+    assert options["raw"] == 1
+    wanted = tuple(sorted((options | {"raw": raw}).items()))
+    qdisc = Qdisc("wan", ROOT, 0x57450000, "cake", wanted)
+    assert decode_qdisc("cake", encode_qdisc(qdisc, is_change=False)) == wanted
+
+
 rates = st.integers(1, 10**11).map(lambda step: step * 8)
 
 
