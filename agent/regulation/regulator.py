@@ -85,7 +85,9 @@ class Regulator:
     _indices: dict[str, int] = field(default_factory=dict)  # devices that are there
     _speeds: dict[str, int] = field(default_factory=dict)  # of those shaped by speed
     _unfit: dict[str, str] = field(default_factory=dict)  # left as they are, and why
-    _moves: Mapping[str, Both] | None = None  # as the trees have them; None: not known
+    _moves: Mapping[str, Both] | None = None  # as last asked for; None: not known
+    _numbers: dict[str, int] = field(default_factory=dict)  # of trees, as just read
+    _settled: dict[str, int] = field(default_factory=dict)  # that had what was asked for
     _has_new_settings: bool = False
     _due: bool = False  # the tree is to be applied
     _retry_ns: int = 0  # monotonic
@@ -159,7 +161,7 @@ class Regulator:
             steps = operator.apply()
             LOG.info("qos: %d steps taken", len(steps))
             self._due, self._moves = False, {}
-        moves = {}
+        moves, self._numbers = {}, {}
         for name in self._lanes:
             moves[name] = self._regulate(operator, name, watched.get(name), now)
         if not is_held:
@@ -235,15 +237,14 @@ class Regulator:
         for lane in self._lanes[name]:
             device = name if lane.hook == TX else ifb_name(name)
             index = self._indices[name] if lane.hook == TX else standing.index_of(device)
-            counts = (
-                statistics.of_tree(operator.netlink, index, lane.major) if index else None
-            )
-            if counts is None:
+            tree = statistics.of_tree(operator.netlink, index, lane.major)
+            if tree is None:
                 if watched is not None:
                     lane.silence(self.rows, watched.slot)
                 continue
             trip = self._round_trip(watched, now) if lane.controller.is_adaptive else None
-            decision = lane.step(now, counts, trip, lane.advice(self.forecast))
+            self._numbers[device] = tree.numbers
+            decision = lane.step(now, tree.counts, trip, lane.advice(self.forecast))
             decided[0 if lane.hook == TX else 1] = decision.moves
             if watched is not None:
                 left_ns = int((decision.expires - now) * SECOND_NS)
@@ -259,12 +260,12 @@ class Regulator:
         return round_trip_s(self.flows()[1], watched.slot, since_ns)
 
     def _move(self, operator: Operator, moves: Mapping[str, Both]) -> None:
-        """Have the active branches follow what was decided."""
-        if not moves or moves == self._moves:
+        """Have the active branches follow what was decided, whoever changed them since."""
+        if not moves or (moves == self._moves and self._numbers == self._settled):
             return
         wanted, _ = operator.wanted(moves)
-        transaction.adjust(operator.kernel, wanted, standing.is_move)
-        self._moves = dict(moves)
+        steps = transaction.adjust(operator.kernel, wanted, standing.is_move)
+        self._moves, self._settled = dict(moves), {} if steps else self._numbers
 
     def _leave(self) -> None:
         try:

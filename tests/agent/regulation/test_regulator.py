@@ -65,6 +65,20 @@ def test_other_settings_change_the_tree_in_place(bench):
     assert re.search("htb 5745:15 .* rate 1Mbit ceil 3Mbit", one.tc("class"))
 
 
+def test_a_tree_that_somebody_put_up_again_is_moved_again(bench):
+    """As by the command: what it writes is the baseline, in both branches."""
+    one = bench()
+    wants = {"web": Quantiles(15e6, 17e6, 1e9), "background": Quantiles(8e6, 9e6, 1e9)}
+    one.machine.forecasts["left0", "egress"] = wants
+    one.step(8)
+    throttled = one.tc("class")
+    bench().step()
+    assert one.tc("class") != throttled
+    one.step()
+    assert one.tc("class") == throttled
+    assert one.regulator.state.faults == 0
+
+
 @pytest.mark.parametrize(
     ("forecast", "reason"),
     [
