@@ -13,6 +13,7 @@ from balance import Balance, counted_now
 from guest import (
     AGENT_TOML,
     STATE,
+    UNIT_S,
     active,
     edit,
     fetch,
@@ -82,7 +83,7 @@ def killed_and_back() -> None:
         for _ in range(2):
             time.sleep(1)
             os.kill(int(show("weir-agent", "MainPID")), signal.SIGKILL)
-            until(lambda: not active("weir-agent"), 20, "systemd notices")
+            until(lambda: not active("weir-agent"), 20, "systemd notices", UNIT_S)
             say("FACT back", f"{ready('weir-agent'):.1f} s")
         sender.wait()
         traffic()
@@ -92,7 +93,11 @@ def killed_and_back() -> None:
 def watchdog_bites() -> None:
     restarts = int(show("weir-agent", "NRestarts"))
     os.kill(int(show("weir-agent", "MainPID")), signal.SIGSTOP)
-    until(lambda: int(show("weir-agent", "NRestarts")) > restarts, 90, "the watchdog bites")
+
+    def bitten() -> bool:
+        return int(show("weir-agent", "NRestarts")) > restarts
+
+    until(bitten, 90, "the watchdog bites", UNIT_S)
     ready("weir-agent")
 
 

@@ -17,6 +17,8 @@ STATE = Path("/var/lib/acceptance")  # what one boot leaves for the next
 AGENT_TOML = Path("/etc/weir/agent.toml")
 COLLECTOR_TOML = Path("/etc/weir/collector.toml")
 PINS = Path("/sys/fs/bpf/weir")
+UNIT_S = 1.0
+"""Between two looks at a unit: under emulation a look takes time from what it waits for."""
 API = "http://127.0.0.1:3000"
 
 
@@ -43,7 +45,9 @@ def run(
     return done.stdout if check else done.stdout + done.stderr
 
 
-def until(question: Callable[[], object], seconds: float, what: str) -> float:
+def until(
+    question: Callable[[], object], seconds: float, what: str, every: float = 0.2
+) -> float:
     """Wait for a truth; return how long it took. Raises AssertionError."""
     started = time.monotonic()
     while time.monotonic() - started < seconds:
@@ -52,7 +56,7 @@ def until(question: Callable[[], object], seconds: float, what: str) -> float:
                 return time.monotonic() - started
         except (AssertionError, OSError, ValueError, KeyError):
             pass
-        time.sleep(0.2)
+        time.sleep(every)
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
@@ -82,7 +86,7 @@ def active(unit: str) -> bool:
 
 
 def ready(unit: str, seconds: float = 180) -> float:
-    return until(lambda: active(unit), seconds, f"{unit} is ready")
+    return until(lambda: active(unit), seconds, f"{unit} is ready", UNIT_S)
 
 
 def restart(unit: str = "weir-agent") -> None:

@@ -6,6 +6,7 @@ from balance import Balance
 from guest import (
     AGENT_TOML,
     COLLECTOR_TOML,
+    UNIT_S,
     active,
     edit,
     journal,
@@ -27,14 +28,15 @@ def agent_reloads() -> None:
         edit(AGENT_TOML, '"eth*"]', '"eth*", "later*"]')
         run("systemctl", "reload", "weir-agent")
         told = "settings read again: interfaces"
-        until(lambda: told in journal("weir-agent"), 60, told)
+        until(lambda: told in journal("weir-agent"), 60, told, UNIT_S)
         sender.wait()
         traffic()
     assert show("weir-agent", "MainPID") == pid
     edit(AGENT_TOML, "[capture]", f"[capture]\n{UNKNOWN_KEY} = 1")
     answer = run("systemctl", "reload", "weir-agent", check=False)
     run("systemctl", "kill", "--signal=HUP", "--kill-who=main", "weir-agent")
-    until(lambda: "settings stay as they were" in journal("weir-agent"), 30, "it complains")
+    told = "settings stay as they were"
+    until(lambda: told in journal("weir-agent"), 30, "it complains", UNIT_S)
     edit(AGENT_TOML, f"{UNKNOWN_KEY} = 1\n", "")
     assert "fail" in answer.lower(), answer
     assert show("weir-agent", "MainPID") == pid

@@ -107,6 +107,8 @@ def judge(found: dict[str, list[Figures]]) -> list[str]:
         rate, least = middle(runs, "goodput"), 0.97 * middle(cake, "goodput")
         if not rate >= max(least, 0.94 * LINK_MBPS):
             wrong.append(f"{name}: {rate:.2f} Mbit/s, not {least:.2f} nor 94 % of the link")
+        if not rate <= (most := 1.005 * middle(cake, "goodput")):
+            wrong.append(f"{name}: {rate:.2f} Mbit/s, more than cake's {most:.2f}")
         if lost := max(one["voice lost"] for one in runs):
             wrong.append(f"{name}: {lost:.0f} packets of voice lost")
     if not middle(found["tail drop"], "voice p99") > 100:

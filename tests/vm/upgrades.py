@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from balance import Balance
@@ -34,18 +36,15 @@ def wrong_architecture_is_refused() -> None:
         assert "does not match system" in answer, answer
 
 
-class refused_upgrade:  # noqa: N801
+@contextmanager
+def refused_upgrade() -> Iterator[None]:
     """What is refused leaves the running version alone, in the package and in memory."""
-
-    def __enter__(self) -> None:
-        self.pid, self.version = show("weir-agent", "MainPID"), version_of("weir-agent")
-
-    def __exit__(self, kind, *_: object) -> None:
-        if kind is None:
-            assert show("weir-agent", "MainPID") == self.pid, "the old version was stopped"
-            assert active("weir-agent")
-            assert version_of("weir-agent") == self.version
-            assert run("dpkg", "--audit") == ""
+    pid, version = show("weir-agent", "MainPID"), version_of("weir-agent")
+    yield
+    assert show("weir-agent", "MainPID") == pid, "the old version was stopped"
+    assert active("weir-agent")
+    assert version_of("weir-agent") == version
+    assert run("dpkg", "--audit") == ""
 
 
 def full_disk_at_upgrade_keeps_the_old_version() -> None:
