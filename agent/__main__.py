@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # Named only once an error is on its way: a command that looks needs little of the agent.
 def _wrong_settings() -> tuple[type[Exception], ...]:
     from agent.capture.loader.pins import CaptureError
-    from agent.ship.door import DoorError
+    from agent.ship.credentials import CredentialsError
 
-    return CaptureError, DoorError
+    return CaptureError, CredentialsError
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -130,19 +130,12 @@ def _with_settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return command
 
 
-def _need_interfaces(config: Config) -> None:
-    if not config.capture.interfaces:
-        raise ConfigError(
-            'no interface to watch: set [capture] interfaces, such as ["eth0"]'
-        )
-
-
 def run(config: Config, options: argparse.Namespace) -> int:
     """Run the daemon."""
-    from agent import daemon
+    from agent import daemon, examine
 
     _configure_logs(config)
-    _need_interfaces(config)
+    examine.need_interfaces(config)
     daemon.run(config, lambda: _read_again(options))
     return 0
 
@@ -152,30 +145,22 @@ def _read_again(options: argparse.Namespace) -> Config:
 
     Raises ConfigError.
     """
+    from agent import examine
+
     config = _settings(options)
     try:
-        _examine(config)
+        examine.settings(config)
     except _wrong_settings() as error:
         raise ConfigError(str(error)) from None
     return config
 
 
-def _examine(config: Config) -> None:
-    from agent import assemble, reload
-    from agent.capture.session import back_end
-
-    _need_interfaces(config)
-    back_end(config.capture.loader)
-    assemble.capture_filter(config.capture.filter)
-    reload.check(config)
-
-
 def check(config: Config, _: argparse.Namespace) -> int:
     """Say whether the daemon would start with these settings."""
-    from agent import assemble
+    from agent import examine, settled
 
-    _examine(config)
-    for pattern in assemble.absent(config.capture):
+    examine.settings(config)
+    for pattern in settled.absent(config.capture):
         complain(f"{pattern}: no such interface now; correct [capture] interfaces", 0)
     print("settings are good")
     return 0
@@ -183,12 +168,12 @@ def check(config: Config, _: argparse.Namespace) -> int:
 
 def detach(config: Config, _: argparse.Namespace) -> int:
     """Remove programs and maps; their last counts stay in the spool."""
-    from agent import assemble, daemon, farewell
+    from agent import daemon, farewell, settled
 
     _configure_logs(config)
     for line in farewell.detach(config, lambda: daemon.open_spool(config)):
         print(line)
-    if not assemble.qos_directory(config).is_dir():
+    if not settled.qos_directory(config).is_dir():
         return 0
     # Only now: most routers are not shaped, and need no netlink of trees.
     from agent import shaping

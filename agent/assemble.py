@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import fnmatch
 import socket
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from agent import memory
-from agent.capture.filter import compiled
-from agent.capture.links import speed_bps
+from agent.capture.backends import back_end
 from agent.capture.loader.attach import Wanted
 from agent.capture.recovery import recover
 from agent.capture.ring import Ring
-from agent.capture.session import Session, Sizes, back_end, open_session
-from agent.capture.syntax import BadFilter
+from agent.capture.session import Session, Sizes, open_session
 from agent.capture.watch import Choice, Override
 from agent.classify.ports import by_code_point, by_port
 from agent.config import Agent, Capture, Config
 from agent.flows.expiry import Timeouts
 from agent.flows.table import Known
 from agent.pipeline import Pipeline, Settings as PipelineSettings
-from agent.qos import matches as matching
-from agent.qos.apply import given
-from agent.qos.matches import Match
-from agent.qos.rules import BadRule, Rule
-from agent.qos.section import Settings, Shaped, parse
-from agent.records import Array
+from agent.qos.section import Shaped
+from agent.settled import capture_filter, regulation
 from agent.sketch.store import Origin, Settings as StoreSettings
-from wire.settings import ConfigError
 
 SECOND_NS: Final = 1_000_000_000
 CLOSE_CHUNK: Final = 1024
@@ -43,51 +34,6 @@ CLOSE_CHUNK: Final = 1024
 def version() -> str:
     """The installed version."""
     return metadata.version("weir")
-
-
-def regulation(config: Config) -> Settings:
-    """The [qos] section. Raises ConfigError."""
-    try:
-        return parse(config.qos)
-    except BadRule as error:
-        raise ConfigError(str(error)) from None
-
-
-def qos_directory(config: Config) -> Path:
-    """Where journal, notes and given rules of QoS are."""
-    return Path(config.agent.data_dir) / "qos"
-
-
-def regulation_in_force(config: Config) -> Settings:
-    """The [qos] section with what the API was given and what was measured.
-
-    Raises ConfigError.
-    """
-    settings, directory = regulation(config), qos_directory(config)
-    try:
-        return joined(
-            settings.having(given.load_capacities(directory)),
-            given.load(directory),
-            given.load_matches(directory),
-        )
-    except BadRule as error:
-        raise ConfigError(str(error)) from None
-
-
-def joined(settings: Settings, rules: Iterable[Rule], matches: Sequence[Match]) -> Settings:
-    """The settings with rules and match rules that the API was given."""
-    own = {rule.traffic_type: rule for rule in settings.rules}
-    in_force = {**own, **{rule.traffic_type: rule for rule in rules}}
-    return dataclasses.replace(
-        settings,
-        rules=tuple(in_force.values()),
-        matches=matching.joined(matches, settings.matches),
-    )
-
-
-def speeds(settings: Settings) -> dict[str, int]:
-    """What the devices say of their speed, bit/s by name."""
-    return {one.name: speed_bps(one.name) for one in settings.interfaces}
 
 
 def bounds(agent: Agent) -> tuple[int, int]:
@@ -109,24 +55,6 @@ def choice(capture: Capture, shaped: Sequence[Shaped] = ()) -> Choice:
         shaped=frozenset(one.name for one in shaped),
         shaped_rx=frozenset(one.name for one in shaped if one.ingress_bps != 0),
     )
-
-
-def capture_filter(text: str) -> Array:
-    """The filter as the kernel takes it. Raises ConfigError."""
-    try:
-        return compiled(text)
-    except BadFilter as error:
-        raise ConfigError(f"[capture] {error}") from None
-
-
-def absent(capture: Capture) -> list[str]:
-    """The names and globs that no interface has at the moment."""
-    names = [name for _, name in socket.if_nameindex()]
-    return [
-        pattern
-        for pattern in capture.interfaces
-        if not any(fnmatch.fnmatchcase(name, pattern) for name in names)
-    ]
 
 
 def session(config: Config) -> Session:

@@ -15,7 +15,7 @@ from agent.status.facts import Reach, gather
 
 
 async def findings(config: Config) -> Sequence[Finding]:
-    """Ask everybody once. Raises DoorError where signing in is set up wrongly."""
+    """Ask everybody once. Raises CredentialsError where signing in is set up wrongly."""
     collectors = await _ask_collectors(config)
     answers = await asyncio.to_thread(_agent_answers, config)
     facts = await asyncio.to_thread(gather, config, collectors, answers, Path("/"))

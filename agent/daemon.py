@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent import assemble, memory, plugins
+from agent import assemble, memory, plugins, settled
 from agent.capture.session import Session
 from agent.config import Config
 from agent.flows.interval import cumulative
@@ -27,7 +27,8 @@ from agent.regulation.rulings import Rulings
 from agent.reload import Reload
 from agent.reports import RegulatorState
 from agent.serving import routes, served
-from agent.ship.door import Door, DoorError, open_session
+from agent.ship.credentials import CredentialsError
+from agent.ship.door import Door, open_session
 from agent.ship.parcel import pack
 from agent.ship.spool import AppendRefused, Spool
 from agent.ship.uplink import Clock, Uplink
@@ -123,7 +124,7 @@ class Daemon:
         rulings = Rulings(
             self.regulator,
             self.placement,
-            lambda: assemble.regulation(self.config),
+            lambda: settled.regulation(self.config),
             source.flow,
             lambda: len(self.pipeline.live),
             self.wake.set,
@@ -259,20 +260,17 @@ def start(config: Config, reread: Callable[[], Config]) -> Daemon:
     """Open everything a daemon needs. Raises CaptureError, SpoolError."""
     spool = open_spool(config)
     if damaged := spool.state().damaged_bytes:
-        LOG.error(
-            "%s/spool: %d damaged bytes left out, all else is kept: check that disk",
-            config.agent.data_dir,
-            damaged,
-        )
+        told = "%s/spool: %d damaged bytes left out, all else is kept: check that disk"
+        LOG.error(told, config.agent.data_dir, damaged)
     heard = plugins.load(config.agent.plugins, Path(config.agent.plugin_dir))
     session = assemble.session(config)
-    last = spool.last_sequence(session.pinned.boot)
-    pipeline = assemble.pipeline(config, session, last, time.time_ns())
+    sequence = spool.last_sequence(session.pinned.boot)
+    pipeline = assemble.pipeline(config, session, sequence, time.time_ns())
     pipeline.plugins = heard
-    settings = assemble.regulation_in_force(config)
+    settings = settled.regulation_in_force(config)
     regulator = Regulator(
         settings,
-        assemble.qos_directory(config),
+        settled.qos_directory(config),
         session.kernel,
         session.watch.interfaces,
         lambda: (pipeline.walked_ns / assemble.SECOND_NS, pipeline.live),
@@ -290,11 +288,11 @@ def start(config: Config, reread: Callable[[], Config]) -> Daemon:
 def run(config: Config, reread: Callable[[], Config]) -> None:
     """Run until stopped; reread returns the settings as they are by then.
 
-    Raises CaptureError, SpoolError, ServeError, DoorError.
+    Raises CaptureError, SpoolError, ServeError, CredentialsError.
     """
     daemon = start(config, reread)
     try:
         asyncio.run(daemon.run())
-    except (ServeError, DoorError):
+    except (ServeError, CredentialsError):
         daemon.session.abandon()
         raise

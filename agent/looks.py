@@ -41,7 +41,7 @@ def top(config: Config, options: argparse.Namespace) -> int:
 
 
 def doctor(config: Config, options: argparse.Namespace) -> int:
-    """Examine this machine; 1 where something has failed. Raises DoorError."""
+    """Examine this machine; 1 where something has failed. Raises CredentialsError."""
     # Not above: the other commands speak to no collector.
     import asyncio
 

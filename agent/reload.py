@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from aiohttp import ClientSession
 
-from agent import assemble, logs
+from agent import assemble, logs, settled
 from agent.config import Agent, Capture, Config
 from agent.pipeline import Pipeline
 from agent.qos.section import Settings
 from agent.records import Array
-from agent.regulation import placing
-from agent.ship.door import Door, DoorError, read_secret, tls_context
+from agent.ship.credentials import CredentialsError
+from agent.ship.door import Door
 from agent.source import DaemonSource
 from wire.settings import ConfigError
 
@@ -101,7 +101,7 @@ class Reload:
             asked.clear()
             try:
                 told = await self.take(await asyncio.to_thread(reread), source)
-            except (ConfigError, DoorError, ValueError, OSError) as error:
+            except (ConfigError, CredentialsError, ValueError, OSError) as error:
                 LOG.error("settings stay as they were: %s", error)
             else:
                 LOG.info(told)
@@ -109,17 +109,17 @@ class Reload:
     async def take(self, read: Config, source: DaemonSource) -> str:
         """Take new settings, all that can be taken or none; tell what was done.
 
-        Raises ConfigError, DoorError, ValueError, OSError.
+        Raises ConfigError, CredentialsError, ValueError, OSError.
         """
         async with self.changing:
             old = source.config
             after = change(old, read)
             config = after.config
             # Whatever may be refused comes first.
-            settings = await asyncio.to_thread(assemble.regulation_in_force, config)
+            settings = await asyncio.to_thread(settled.regulation_in_force, config)
             await source.regulator.ask(lambda: source.regulator.check(settings))
             source.placement.check(settings.matches)
-            tests = assemble.capture_filter(config.capture.filter)
+            tests = settled.capture_filter(config.capture.filter)
             door = await asyncio.to_thread(Door, config.agent, self.session, self.clock)
             async with source.busy:
                 await asyncio.to_thread(_count_by, source, config, settings, tests)
@@ -156,23 +156,3 @@ def rhythm(pipeline: Pipeline, agent: Agent, capture: Capture) -> None:
     )
     # Both begin anew: what was due long after is not waited for.
     pipeline.next_walk_ns = pipeline.next_batch_ns = 0
-
-
-def check(config: Config) -> None:
-    """Read what signing in needs, and plan what is to be shaped.
-
-    Raises DoorError, ConfigError.
-    """
-    tls_context(config.agent)
-    settings = assemble.regulation_in_force(config)
-    try:
-        placing.check(settings, assemble.speeds(settings))
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    for key in ("token_file", "api_token_file"):
-        if path := getattr(config.agent, key):
-            try:
-                read_secret(path)
-            except DoorError as error:
-                remedy = f"write the token into it, or correct {key}"
-                raise DoorError(f"{key} {error}: {remedy}") from None

@@ -12,7 +12,7 @@ from agent import assemble
 from agent.config import Config
 from agent.regulation.predictions import Predictions
 from agent.regulation.rulings import Rulings
-from agent.ship.door import read_secret
+from agent.ship.credentials import read_secret
 from agent.source import DaemonSource
 from agent.status.api import Api, Route
 from agent.status.regulation import regulation_of

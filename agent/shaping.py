@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from agent import assemble
+from agent import settled
 from agent.config import Config
 from agent.qos import words
 from agent.qos.apply import transaction
@@ -29,12 +29,12 @@ def main(config: Config, options: argparse.Namespace) -> int:
 
     Raises ConfigError.
     """
-    directory = assemble.qos_directory(config)
+    directory = settled.qos_directory(config)
     try:
-        settings = assemble.regulation_in_force(config)
+        settings = settled.regulation_in_force(config)
         adopt = settings.adopt or getattr(options, "adopt", False)
         settings = dataclasses.replace(settings, adopt=adopt)
-        with Operator(settings, directory, assemble.speeds(settings)) as operator:
+        with Operator(settings, directory, settled.speeds(settings)) as operator:
             return VERBS[options.verb](operator, options)
     except BadRule as error:
         raise ConfigError(str(error)) from None

@@ -10,7 +10,6 @@ import select
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from agent.capture.speed import speed_bps
 from agent.records import HOOKS
 
 RTMGRP_LINK: Final = 1
@@ -54,16 +54,6 @@ def gone(name: str, ifindex: int) -> Link:
 def _attribute(message: Any, name: str, default: Any) -> Any:
     value = message.get_attr(name)
     return default if value is None else value
-
-
-def speed_bps(name: str) -> int:
-    """What a device claims, by name; 0: nothing."""
-    # ethtool's figure by sysfs; virtual interfaces and other namespaces give none.
-    with contextlib.suppress(OSError, ValueError):
-        megabits = int((Path("/sys/class/net") / name / "speed").read_text())
-        if megabits > 0:
-            return megabits * 1_000_000
-    return 0
 
 
 def _link(message: Any, addresses: dict[int, list[str]]) -> Link:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from agent import assemble
+from agent import settled
 from agent.capture.matches import BadMatch
 from agent.qos import matches, rules
 from agent.qos.answers import BadRequest, RuleBook
@@ -127,7 +127,7 @@ class Rulings:
         """On disk first: what is refused shall not be in force."""
         regulator = self.regulator
         matched = await self._read(given.load_matches)
-        settings = assemble.joined(self.own(), kept, matched)
+        settings = settled.joined(self.own(), kept, matched)
         await regulator.ask(lambda: regulator.check(settings))
         await asyncio.to_thread(given.save, regulator.directory, kept)
         await regulator.ask(lambda: regulator.take(settings))
@@ -172,7 +172,7 @@ class Rulings:
         return web.json_response({"status": "success", "message": f"match {name} removed"})
 
     async def _keep_matches(self, kept: tuple[Match, ...]) -> None:
-        settings = assemble.joined(self.own(), await self._read(given.load), kept)
+        settings = settled.joined(self.own(), await self._read(given.load), kept)
         self.placement.check(settings.matches)
         await asyncio.to_thread(given.save_matches, self.regulator.directory, kept)
         self.placement.take(settings.matches)

@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterable, Mapping
 
-from agent.capture.links import speed_bps
+from agent.capture.speed import speed_bps
 from agent.qos.htb import ACTIVE, ACTIVE_LEAVES
 from agent.qos.rules import BadRule
 from agent.qos.section import WAYS, Settings

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
-import os
 import ssl
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from agent.config import Agent
+from agent.ship.credentials import CredentialsError, read_secret, tls_context, words
 from agent.ship.judge import Answer
 from agent.ship.parcel import Parcel
 from wire import frame
@@ -25,36 +24,7 @@ ANSWER_BYTES_MAX: Final = 1 << 20
 """An answer names new endpoints: 8,192 of them take a third of this."""
 QUICK_SECONDS: Final = 5.0
 """For requests of a few bytes."""
-
-
-class DoorError(Exception):
-    """A file for signing in or for TLS cannot be used: one line naming it."""
-
-
-def tls_context(agent: Agent) -> ssl.SSLContext:
-    """Return the TLS settings: a private CA, a client certificate. Raises DoorError."""
-    try:
-        context = ssl.create_default_context(cafile=agent.ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise DoorError(f"ca_file {agent.ca_file}: {_reason(error)}") from None
-    if agent.client_cert:
-        try:
-            context.load_cert_chain(agent.client_cert, agent.client_key)
-        except (OSError, ssl.SSLError) as error:
-            names = f"client_cert {agent.client_cert}, client_key {agent.client_key}"
-            raise DoorError(f"{names}: {_reason(error)}") from None
-    return context
-
-
-def read_secret(path: str) -> str:
-    """Return the one line that a file holds. Raises DoorError."""
-    try:
-        secret = Path(path).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DoorError(f"{path}: {_reason(error)}") from None
-    if not secret.isprintable() or " " in secret or not secret:
-        raise DoorError(f"{path}: must hold one word: the token")
-    return secret
+_TLS_ERRORS: Final = (ssl.SSLError, aiohttp.ClientSSLError)
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -63,7 +33,7 @@ def open_session() -> aiohttp.ClientSession:
 
 
 async def healths(agent: Agent, clock: Callable[[], float]) -> dict[str, Answer]:
-    """Ask every collector of the list for its health. Raises DoorError."""
+    """Ask every collector of the list for its health. Raises CredentialsError."""
     async with open_session() as session:
         door = Door(agent, session, clock)
         answers = await asyncio.gather(*map(door.health, agent.backend_url))
@@ -76,7 +46,7 @@ class Door:
     def __init__(
         self, agent: Agent, session: aiohttp.ClientSession, clock: Callable[[], float]
     ) -> None:
-        """clock returns monotonic seconds. Reads files of TLS; raises DoorError."""
+        """clock returns monotonic seconds. Reads files of TLS; raises CredentialsError."""
         self._agent = agent
         self._tls = tls_context(agent)
         self._session = session
@@ -113,7 +83,7 @@ class Door:
         try:
             # Read each time: a renewed token counts from the next request on.
             token = await asyncio.to_thread(self._token)
-        except DoorError as error:
+        except CredentialsError as error:
             return Answer(0, error=str(error))
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -149,7 +119,7 @@ class Door:
         except TimeoutError:
             return Answer(0, error=f"{url}: no answer within {seconds:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(0, error=f"{url}: {_reason(error)}")
+            return Answer(0, error=f"{url}: {words(error, _TLS_ERRORS)}")
 
     def _token(self) -> str:
         agent = self._agent
@@ -184,12 +154,3 @@ def _date(text: str) -> float | None:
         return email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _reason(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    is_tls = isinstance(error, (ssl.SSLError, aiohttp.ClientSSLError))
-    # TLS errors carry a number of their own; names that are not found, a negative one.
-    if isinstance(number, int) and number > 0 and not is_tls:
-        return os.strerror(number)
-    return " ".join((str(error) or type(error).__name__).split())[:200]

@@ -8,13 +8,20 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from agent import daemon
-from agent.config import Agent, Capture, Config
+from agent.config import Agent, Capture, Config, load
 from agent.ship.door import Door, open_session
 from agent.ship.uplink import Clock, Uplink
 from agent.source import DaemonSource
 from tests.support.mix import mixed
 from tests.support.namespaces import Namespace
 from tests.support.sending import Sender, pack
+
+
+def loaded(folder: Path, text: str) -> Config:
+    """Return the settings of a file with this text."""
+    path = folder / "agent.toml"
+    path.write_text(text)
+    return load(path, {}, {})
 
 
 def config(folder: Path, pins: Path) -> Config:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import socket
 from pathlib import Path
 
 import pytest
 
-from agent import assemble
+from agent import assemble, settled
 from agent.capture.loader.attach import Wanted
 from agent.capture.watch import Override
-from agent.config import Agent, Capture, Config, load
-from wire.settings import ConfigError
-
-
-def loaded(folder: Path, text: str) -> Config:
-    path = folder / "agent.toml"
-    path.write_text(text)
-    return load(path, {}, {})
+from agent.config import Agent, Capture, Config
+from tests.agent.running import loaded
 
 
 def test_bounds_of_what_may_wait_on_disk():
@@ -54,43 +47,12 @@ def test_what_is_shaped(tmp_path: Path):
         '[capture]\ninterfaces = ["eth0"]\n'
         '[[qos.interface]]\nname = "eth0"\negress_mbps = 10.0\n',
     )
-    settings = assemble.regulation(config)
-    found = assemble.choice(config.capture, settings.interfaces)
+    found = assemble.choice(config.capture, settled.regulation(config).interfaces)
     assert found.shaped == frozenset({"eth0"})
-    assert assemble.speeds(settings) == {"eth0": assemble.speed_bps("eth0")}
-
-
-def test_names_that_no_interface_has_now():
-    there = socket.if_nameindex()[0][1]
-    capture = Capture(interfaces=(there, there[:1] + "*", "nosuch0", "none*"))
-    assert assemble.absent(capture) == ["nosuch0", "none*"]
-    assert assemble.absent(Capture(interfaces=())) == []
-
-
-def test_a_filter_that_cannot_be_names_its_section():
-    with pytest.raises(ConfigError, match=r"^\[capture\] filter: ") as failure:
-        assemble.capture_filter("tcp port x")
-    assert "\n" not in str(failure.value)
-    assert len(assemble.capture_filter("")) == 1
-
-
-def test_rules_that_cannot_be_are_settings_that_cannot_be(tmp_path: Path):
-    config = loaded(tmp_path, "[qos]\nnosuch = 1\n")
-    for read in (assemble.regulation, assemble.regulation_in_force):
-        with pytest.raises(ConfigError, match="nosuch"):
-            read(config)
-
-
-def test_without_a_qos_section_nothing_is_shaped(tmp_path: Path):
-    config = Config(Agent(data_dir=str(tmp_path)))
-    assert assemble.regulation(config).interfaces == ()
-    assert assemble.regulation_in_force(config).interfaces == ()
-    assert assemble.qos_directory(config) == tmp_path / "qos"
 
 
 @pytest.mark.parametrize(("name", "zone"), [("UTC", "UTC"), ("Asia/Tokyo", "JST")])
 def test_zones(name: str, zone: str):
-
     moment = datetime.datetime(2024, 1, 1, tzinfo=assemble._zone(name))
     assert moment.tzname() == zone
     assert assemble._zone("local") is not None

@@ -11,12 +11,12 @@ import pytest
 
 from agent.config import Agent, Capture, Config
 from agent.daemon import Daemon
-from agent.reload import LIVE, Reload, change, check
-from agent.ship.door import DoorError, open_session
+from agent.reload import LIVE, Reload, change
+from agent.ship.credentials import CredentialsError
+from agent.ship.door import open_session
 from agent.source import DaemonSource
 from tests.agent.running import asked, config, started
 from tests.support.namespaces import World
-from wire.settings import ConfigError
 
 OLD = Config(Agent(), Capture(interfaces=("wan",)))
 
@@ -61,58 +61,6 @@ def test_live_keys_exist():
     assert keys >= LIVE
 
 
-@pytest.mark.parametrize("key", ["token_file", "api_token_file"])
-def test_a_missing_secret_is_named_with_key_and_remedy(tmp_path, key):
-    missing = tmp_path / "secret"
-    config = other(data_dir=str(tmp_path), **{key: str(missing)})
-    with pytest.raises(DoorError) as refused:
-        check(config)
-    assert str(refused.value) == (
-        f"{key} {missing}: No such file or directory: "
-        f"write the token into it, or correct {key}"
-    )
-
-
-@pytest.mark.parametrize(
-    ("qos", "message"),
-    [
-        (
-            {
-                "interface": [{"name": "weir-no-such0", "egress_mbps": 4}],
-                "rule": [
-                    {
-                        "traffic_type": "video",
-                        "min_bandwidth": 5,
-                        "max_bandwidth": 9,
-                        "priority": 2,
-                    }
-                ],
-            },
-            "minima add up to 5 Mbit/s, the link has 4",
-        ),
-        (
-            {
-                "match": [
-                    {
-                        "name": f"{n}",
-                        "traffic_type": "web",
-                        "ports": "1,3",
-                        "source": "::/1",
-                    }
-                    for n in range(20)
-                ]
-            },
-            "80 entries; at most 64",
-        ),
-    ],
-)
-def test_what_cannot_be_shaped_is_told_before_anything_starts(tmp_path, qos, message):
-    config = dataclasses.replace(other(data_dir=str(tmp_path)), qos=qos)
-    with pytest.raises(ConfigError, match=message) as refused:
-        check(config)
-    assert "\n" not in str(refused.value)
-
-
 @pytest.fixture
 def one(netns: World, tmp_path: Path, pin_directory: Path) -> Iterator[Daemon]:
     _, right = netns.pair(quiet=True)
@@ -152,7 +100,7 @@ async def test_what_is_refused_half_way_changes_nothing(one: Daemon, tmp_path: P
         reload = Reload(session, time.monotonic, lambda _: None, asyncio.Lock())
         before = in_force(source)
         for read, error in (
-            (dataclasses.replace(new, agent=no_ca), DoorError),
+            (dataclasses.replace(new, agent=no_ca), CredentialsError),
             (dataclasses.replace(new, qos=too_much), ValueError),
         ):
             with pytest.raises(error):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.capture.session import object_path
+from agent.capture.backends import object_path
 from tests.support.agents import AGENT, Agent
 from tests.support.namespaces import Namespace, world
 from tests.support.refusals import (

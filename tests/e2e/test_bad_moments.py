@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.capture.session import object_path
+from agent.capture.backends import object_path
 from agent.status.client import Client
 from tests.support.agents import AGENT, Agent, assert_without_gaps, totals, unbalanced
 from tests.support.collectors import PORT, Collector

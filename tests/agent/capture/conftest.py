@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.backends import prebuilt
 from agent.capture.loader import pins
-from agent.capture.session import prebuilt
 
 SIZES = {"flows": 64, "closing": 64, "samples": 64, "reported": 128}
 

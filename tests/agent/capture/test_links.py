@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.capture.links import CLSACT_PARENTS, Links, gone, matching, speed_bps
+from agent.capture.links import CLSACT_PARENTS, Links, gone, matching
 from tests.support import foreign
 from tests.support.namespaces import Namespace, World
 
@@ -35,11 +35,6 @@ def test_names_and_globs_but_loopback_by_its_name_only(
     patterns: tuple[str, ...], names: list[str]
 ):
     assert [link.name for link in matching(LISTED, patterns)] == names
-
-
-@pytest.mark.parametrize("name", ["lo", "nosuch0", "", "../../etc"])
-def test_a_device_that_claims_no_speed(name: str):
-    assert speed_bps(name) == 0
 
 
 @pytest.fixture

@@ -1,18 +1,17 @@
-"""From settings to a capture: which back end, which sizes, and how it is let go."""
+"""From settings to a capture: which sizes, and how it is let go."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.capture import session
+from agent.capture.backends import back_end
 from agent.capture.filter import compiled
 from agent.capture.loader import bpf
-from agent.capture.loader.pins import CaptureError
-from agent.capture.session import Sizes, back_end, open_session
+from agent.capture.session import Sizes, open_session
 from agent.capture.watch import Choice
 
 SMALL = Sizes(64, 64)
@@ -29,53 +28,6 @@ def test_maps_follow_the_number_of_flows():
     assert SMALL.by_map() == {
         "flows": 64, "samples": 64, "reported": 128, "closing": 64
     }  # fmt: skip
-
-
-def test_the_object_beside_the_installation_comes_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    built = session.object_path()
-    assert (built.name, built.parent.name) == ("flow.bpf.o", "bpf")
-    (tmp_path / "bpf").mkdir()
-    (tmp_path / "bpf" / session.OBJECT).write_bytes(b"object")
-    (tmp_path / "bpf" / "flow.bcc.c").write_bytes(b"source")
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    assert session.object_path() == tmp_path / "bpf" / session.OBJECT
-    assert session.source_path() == tmp_path / "bpf"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "is_there", "name"),
-    [("auto", True, "libbpf"), ("auto", False, "bcc"), ("libbpf", True, "libbpf"),
-     ("bcc", True, "bcc")],
-)  # fmt: skip
-def test_auto_compiles_where_no_object_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, is_there: bool, name: str
-):
-    path = tmp_path / "flow.bpf.o"
-    if is_there:
-        path.write_bytes(b"object")
-    monkeypatch.setattr(session, "object_path", lambda: path)
-    found = back_end(wanted)
-    assert (found.name, len(found.identity)) == (name, 32)
-
-
-def test_what_is_missing_names_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(session, "object_path", lambda: tmp_path / "none.o")
-    monkeypatch.setattr(session, "source_path", lambda: tmp_path / "none")
-    with pytest.raises(CaptureError, match="make bpf"):
-        back_end("libbpf")
-    with pytest.raises(CaptureError, match="brings the source"):
-        back_end("bcc")
-
-
-def test_the_identity_follows_the_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = tmp_path / "flow.bpf.o"
-    monkeypatch.setattr(session, "object_path", lambda: path)
-    path.write_bytes(b"one")
-    before = back_end("libbpf").identity
-    path.write_bytes(b"two")
-    assert back_end("libbpf").identity != before
 
 
 @pytest.mark.root

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from agent.capture import layout
+from agent.capture.backends import prebuilt
 from agent.capture.loader import bpf, pins
 from agent.capture.loader.libbpf import PROGRAMS, Refused
 from agent.capture.loader.pins import BackEnd, CaptureError
-from agent.capture.session import prebuilt
 from tests.agent.capture.conftest import SIZES
 
 
