@@ -11,18 +11,19 @@ import random
 import sys
 import time
 import tomllib
-from pathlib import Path
 
-from agent.qos import section
+from agent import settled
+from agent.config import Agent, Config
 from agent.qos.apply import statistics, transaction
 from agent.qos.apply.operate import Operator
 from agent.qos.htb import Moves
 
-DIRECTORY = Path("/var/lib/weir-agent/qos")
-
 
 def operator(settings: str) -> Operator:
-    return Operator(section.parse(tomllib.loads(settings)["qos"]), DIRECTORY)
+    """As the command makes it: with the rules that the API was given."""
+    agent = Agent(data_dir="/var/lib/weir-agent")
+    config = Config(agent, qos=tomllib.loads(settings)["qos"])
+    return Operator(settled.regulation_in_force(config), settled.qos_directory(config))
 
 
 def apply(settings: str) -> int:
