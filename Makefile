@@ -61,9 +61,14 @@ $(BUILD)/console.stamp: $(CONSOLE_SOURCES) $(VENV)/stamp | $(BUILD)
 
 # --- the main job ---------------------------------------------------------------------------
 
-run: setup ## a router in namespaces with real traffic, agent, collector, console on :8080; IFACE=eth0 watches yours
+# Namespaces and kernel programs need root; for anybody else the traffic is made up.
+SIMULATED := $(if $(IFACE),,$(filter-out 0,$(shell id -u)))
+LAB_RUN := $(if $(SIMULATED),simulate --run,demo run $(if $(IFACE),--interface $(IFACE)))
+
+run: setup ## a router in namespaces with real traffic, agent, collector, console on :8080; IFACE=eth0 watches yours; without root simulated
 	@packaging/prepare-host.sh
-	$(VENV)/bin/weir-lab demo run $(if $(IFACE),--interface $(IFACE)) $(if $(SECONDS_TO_RUN),--seconds $(SECONDS_TO_RUN))
+	$(if $(SIMULATED),@echo "not root: simulated traffic; as root it is real")
+	$(VENV)/bin/weir-lab $(LAB_RUN) $(if $(SECONDS_TO_RUN),--seconds $(SECONDS_TO_RUN))
 
 # --- checking -------------------------------------------------------------------------------
 
@@ -100,7 +105,7 @@ DEB_SOURCES := $(shell find packaging systemd wire agent collector bpf -type f -
 	-not -path '*/__pycache__/*' -not -path '*/console/dist/*') requirements.lock pyproject.toml config.toml.example
 
 # The longest first, so that no worker is left with one at the end.
-VM_TESTS := tests/vm/run.sh tests/vm/shaping.sh tests/packaging/chroot.sh
+VM_TESTS := $(foreach test,run shaping,$(RELEASES:%='tests/vm/$(test).sh %')) tests/packaging/container.sh $(RELEASES:%='tests/packaging/chroot.sh %')
 
 deb: $(RELEASES:%=$(BUILD)/deb/%.stamp) ## dist/weir-agent_*.deb and dist/weir-collector_*.deb for Debian 12 and 13
 
@@ -111,8 +116,7 @@ $(BUILD)/deb/%.stamp: $(DEB_SOURCES) | setup
 	@touch $@
 
 test-vm: deb ## the packages on stock Debian 12 and 13: as routers under qemu, in containers, in a chroot
-	printf '%s\n' $(foreach test,$(VM_TESTS),$(RELEASES:%='$(test) %')) tests/packaging/container.sh | \
-		xargs -L 1 -P $(WORKERS) env
+	printf '%s\n' $(VM_TESTS) | xargs -L 1 -P $(WORKERS) env
 
 clean: ## remove what was built
 	rm -rf $(BUILD) collector/console/dist

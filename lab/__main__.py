@@ -26,6 +26,11 @@ COMMANDS: Final = (
         "demo", "lab.demo.command", "a router in namespaces: up, down, status, traffic, run"
     ),
     Command("flows", "lab.extract.command", "captures to flows and their features"),
+    Command(
+        "simulate",
+        "lab.simulate.command",
+        "made-up flows, without root: to a collector, a file or a console of its own",
+    ),
     Command("traffic", "lab.traffic.command", "one end of the traffic: serve or drive"),
 )
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import json
 import os
-import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from lab.demo.show import Show, show, undo
 from lab.demo.traffic import Traffic, TrafficFailed, Wish, summary
-from lab.demo.waiting import ShowFailed
 from lab.netns import world
+from lab.stage.telling import say, stop_event, teller
+from lab.stage.waiting import ShowFailed
 from lab.traffic import command as one_end
 
 HOUR_S: Final = 3600.0
@@ -85,7 +83,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    asyncio.run(undo(options.prefix, teller(options)))
+    asyncio.run(undo(options.prefix, teller(options.json)))
     found = world.down(options.prefix)
     text = f"{options.prefix} is down" if found else f"{options.prefix}: there was nothing"
     _tell(options, {"up": False, "found": found}, text)
@@ -148,16 +146,7 @@ async def _show(options: argparse.Namespace) -> int:
         directory=options.directory,
         wish=wish(options),
     )
-    return await show(order, stop_event(), teller(options))
-
-
-def teller(options: argparse.Namespace) -> Callable[..., None]:
-    """Return what prints one event: a line for people, or an object a line."""
-
-    def tell(event: str, text: str, **more: Any) -> None:
-        _tell(options, {"event": event, "text": text, **more}, text)
-
-    return tell
+    return await show(order, stop_event(), teller(options.json))
 
 
 def wish(options: argparse.Namespace) -> Wish:
@@ -171,14 +160,5 @@ def wish(options: argparse.Namespace) -> Wish:
     )
 
 
-def stop_event() -> asyncio.Event:
-    """Return an event that Ctrl-C and SIGTERM set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
 def _tell(options: argparse.Namespace, data: dict[str, Any], text: str) -> None:
-    print(json.dumps(data) if options.json else text, flush=True)
+    say(options.json, data, text)

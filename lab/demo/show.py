@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +13,23 @@ from typing import Any, Final
 
 from lab.demo.settings import CONFIG, Site, generated
 from lab.demo.traffic import Traffic, Wish, summary
-from lab.demo.waiting import (
-    ShowFailed,
-    died,
-    ended,
-    healthy,
-    interface_bytes,
-    told,
-    until,
-    whole,
-    within,
-)
 from lab.netns import namespace, processes, state, world
 from lab.netns.processes import Child
 from lab.netns.relay import relay
+from lab.stage.collector import check_ports, collector
+from lab.stage.telling import Tell
+from lab.stage.waiting import (
+    ShowFailed,
+    died,
+    ended,
+    told,
+    until,
+    until_stopped,
+    whole,
+    within,
+)
 
 SECRET: Final = re.compile(r"\bweir_[A-Za-z0-9_-]{20,}")
-
-Tell = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -48,15 +47,7 @@ class Show:
 async def show(order: Show, stop: asyncio.Event, tell: Tell) -> int:
     """Run everything until `stop`, the end of the time, or a failure; leave nothing."""
     _check(order)
-    working = asyncio.ensure_future(_work(order, tell))
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not working.done():
-        tell("stopping", "stopping")
-        working.cancel()
-    stopping.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
+    await until_stopped(_work(order, tell), stop, tell)
     return 0
 
 
@@ -111,15 +102,7 @@ def _check(order: Show) -> None:
     known = state.load(order.prefix)
     if known and any(state.is_alive(process) for process in known.processes):
         raise ShowFailed(f"{order.prefix} is at work: stop it first, or give --prefix")
-    for port in (order.port, order.port + 1):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise ShowFailed(
-                    f"port {port}: {error.strerror}: stop what uses it, or give --port"
-                ) from error
+    check_ports(order.port, order.port + 1)
 
 
 def _site(order: Show) -> Site:
@@ -156,16 +139,15 @@ async def _down(prefix: str, tell: Tell) -> None:
 
 @asynccontextmanager
 async def _collector(prefix: str, site: Site, tell: Tell) -> AsyncIterator[Child]:
-    config = str(site.config)
+    words = ("-c", str(site.config))
     log = site.directory / "collector.log"
-    child = await processes.start(
-        "collector", processes.module("collector", "run", "-c", config), log=log
-    )
-    state.remember_process(prefix, child.pid, child.what)
-    try:
-        await until([within(healthy(f"{site.url}/health"), child), ended(child)])
-        words = ("token", "add", "--agent", site.switch_id, "-c", config)
-        said = await told("collector token", processes.module("collector", *words))
+
+    def remember(child: Child) -> None:
+        state.remember_process(prefix, child.pid, child.what)
+
+    async with collector(words, site.url, log, remember) as child:
+        asked = ("token", "add", "--agent", site.switch_id, *words)
+        said = await told("collector token", processes.module("collector", *asked))
         secret = SECRET.search(said)
         if secret is None:
             raise ShowFailed("collector token: printed no token")
@@ -173,8 +155,6 @@ async def _collector(prefix: str, site: Site, tell: Tell) -> AsyncIterator[Child
         site.token_file.write_text(secret[0] + "\n", "ascii")
         tell("collector", f"collector runs, log {log}")
         yield child
-    finally:
-        await child.stop()
 
 
 @asynccontextmanager
@@ -218,3 +198,15 @@ def _progress(agent: Child, traffic: Traffic | None, tell: Tell) -> None:
     parts = [f"{name} {(rx + tx) / 1e6:.1f} MB" for name, (rx, tx) in wire.items()]
     text = "; ".join([", ".join(parts), *([summary(totals)] if traffic else [])])
     tell("progress", text, interfaces=wire, traffic=totals)
+
+
+def interface_bytes(pid: int) -> dict[str, tuple[int, int]]:
+    """Return what each interface of a process's namespace received and sent, in bytes."""
+    found = {}
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/net/dev").read_text("ascii").splitlines()[2:]:
+            name, _, numbers = line.partition(":")
+            columns = numbers.split()
+            if name.strip() != "lo":
+                found[name.strip()] = int(columns[0]), int(columns[8])
+    return found

@@ -59,7 +59,9 @@ def test_errors_are_one_line(error: Exception, line: str) -> None:
 
 
 def test_what_needs_the_agent_may_be_left_out(tmp_path: Path) -> None:
-    leave = shutil.ignore_patterns("__pycache__", "demo", "netns", "native")
+    leave = shutil.ignore_patterns(
+        "__pycache__", "demo", "netns", "simulate", "stage", "native"
+    )
     for room in ("lab", "wire", "agent"):
         shutil.copytree(REPOSITORY / room, tmp_path / room, ignore=leave)
     shutil.copy(library_path(), tmp_path)
@@ -80,6 +82,7 @@ def test_what_needs_the_agent_may_be_left_out(tmp_path: Path) -> None:
     listed = lab("--help").stdout
     assert "flows" in listed
     assert "demo" not in listed
+    assert "simulate" not in listed
     done = lab("flows", "one.pcap", "--out", "out", "--progress", "none")
     assert (done.returncode, done.stderr) == (0, "")
     assert len((tmp_path / "out" / "one.pcap_Flow.csv").read_text().splitlines()) == 2

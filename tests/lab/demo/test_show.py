@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from lab.demo.show import interface_bytes
 from lab.netns import namespace, state, world
 from tests.support.mix import mixed
 from tests.support.namespaces import World, wait_until
@@ -238,3 +239,8 @@ def test_a_real_interface_is_watched_and_left_as_it_was(prefix: str, netns: Worl
     assert running.end() == (0, "")
     assert right.run("ip", "-d", "link", "show", "right0") == before
     assert_nothing_left(prefix)
+
+
+def test_interfaces_are_read_of_whoever_lives() -> None:
+    assert all(len(numbers) == 2 for numbers in interface_bytes(os.getpid()).values())
+    assert interface_bytes(2**22 + 1) == {}

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import pytest
 from aiohttp import web
 
-from lab.demo import waiting
 from lab.netns import processes
+from lab.stage import waiting
 
 
 async def test_the_first_end_is_waited_for_and_what_it_raises_is_raised() -> None:
@@ -83,10 +82,3 @@ async def test_healthy_waits_for_200() -> None:
     await asyncio.wait_for(waiting.healthy(f"http://127.0.0.1:{port}/health"), 5)
     assert next(answers, None) is None
     await runner.cleanup()
-
-
-def test_interfaces_are_read_of_whoever_lives() -> None:
-    assert all(
-        len(numbers) == 2 for numbers in waiting.interface_bytes(os.getpid()).values()
-    )
-    assert waiting.interface_bytes(2**22 + 1) == {}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import aiohttp
 
 from lab.netns import processes
 from lab.netns.processes import Child
+from lab.stage.telling import Tell
 
 READY_S: Final = 60.0
 """An embedded store takes some seconds to open; bcc takes as long to compile."""
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class ShowFailed(Exception):
-    """The demonstration cannot go on; one line for the user, and a log's last lines."""
+    """The show cannot go on; one line for the user, and a log's last lines."""
 
 
 async def whole(work: Callable[..., T], *arguments: Any) -> T:
@@ -58,6 +58,21 @@ async def within(waiting: Awaitable[Any], child: Child) -> None:
         ) from None
 
 
+async def until_stopped(
+    work: Coroutine[Any, Any, None], stop: asyncio.Event, tell: Tell
+) -> None:
+    """Do the work until it ends or somebody stops it; raise what it raises."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not working.done():
+        tell("stopping", "stopping")
+        working.cancel()
+    stopping.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
 async def until(
     ends: list[Awaitable[Any]], each: Callable[[], None] = lambda: None
 ) -> None:
@@ -77,18 +92,6 @@ async def until(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def interface_bytes(pid: int) -> dict[str, tuple[int, int]]:
-    """Return what each interface of a process's namespace received and sent, in bytes."""
-    found = {}
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for line in Path(f"/proc/{pid}/net/dev").read_text("ascii").splitlines()[2:]:
-            name, _, numbers = line.partition(":")
-            columns = numbers.split()
-            if name.strip() != "lo":
-                found[name.strip()] = int(columns[0]), int(columns[8])
-    return found
 
 
 async def ended(child: Child) -> None:

@@ -1,0 +1,1 @@
+"""What every show needs: waiting for daemons, a collector that runs, a word to the user."""
