@@ -34,7 +34,7 @@ from wire.settings import ConfigError
 FAREWELL_S: Final = 5.0
 """What a stop may spend on delivering the last batch."""
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 30.0
 """What the end of a simulation may, whose batches somebody waits for."""
 
 
@@ -128,8 +128,10 @@ async def _send(
         raise
     finally:
         await player.finish()
-        left = await delivery.finish(patience_s)
-        _report("end", edge, delivery, tell)
+        try:
+            left = await delivery.finish(patience_s)
+        finally:
+            _report("end", edge, delivery, tell)
     if left:
         raise ShowFailed(_left(left, order))
 

@@ -128,6 +128,20 @@ def test_what_make_is_told_is_understood(page: str):
     assert recipe("run", "IFACE=eth9")[-4:] == ["demo", "run", "--interface", "eth9"]
 
 
+def test_make_run_by_anybody_else_simulates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    somebody = tmp_path / "id"
+    somebody.write_text("#!/bin/sh\necho 1000\n")
+    somebody.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert recipe("run")[-2:] == ["simulate", "--run"]
+    asked = recipe("run", "SECONDS_TO_RUN=9")
+    assert asked[-4:] == ["simulate", "--run", "--seconds", "9"]
+    # A real interface is not made up: this road asks for root.
+    assert recipe("run", "IFACE=eth9")[-4:] == ["demo", "run", "--interface", "eth9"]
+
+
 def test_packages_that_the_readme_installs_are_those_that_are_built():
     rules = (REPOSITORY / "packaging/debian/control").read_text("utf-8")
     built = set(re.findall(r"^Package: (\S+)$", rules, re.MULTILINE))

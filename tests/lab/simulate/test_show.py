@@ -158,7 +158,8 @@ def test_anybody_may_run_it_and_watch(folder: Path) -> None:
     if os.geteuid() == 0:
         ids = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
         drop = ("setpriv", *ids)
-    running = Running(folder, "--flows-per-second=300", before=drop)
+    path = folder / "flows.csv"
+    running = Running(folder, "--flows-per-second=300", f"--csv={path}", before=drop)
     try:
         wait_until("it is ready", lambda: running.told("ready"), timeout_s=70)
         assert running.told("ready")[0]["url"] == f"http://127.0.0.1:{running.port}"
@@ -181,7 +182,10 @@ def test_anybody_may_run_it_and_watch(folder: Path) -> None:
             assert page.status == 200
     finally:
         running.end()
-    assert names(folder) == ["said"]
+    assert names(folder) == ["flows.csv", "said"]
+    written = sum(len(second.flows) for second in table.read(path))
+    # The second that Ctrl-C called off is in the file, and was not reported.
+    assert 0 <= written - running.events()[-1]["flows"] <= 300
 
 
 def order(folder: Path, **different: Any) -> Show:
