@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
@@ -65,7 +64,7 @@ class Player:
         self._is_timed = speed > 0
         self._at_ns = 0  # the latest moment
         self._next_batch_ns = 0  # at the first tick, so that the agent is known at once
-        self._began = time.monotonic()
+        self._began_ns = clock.now_ns()
         self._live: asyncio.Task[None] | None = None
 
     async def play(self, moments: Iterator[Moment]) -> None:
@@ -115,5 +114,5 @@ class Player:
 
     def _health(self) -> dict[str, int | float | str]:
         """Return what an agent says of itself, as far as there is one here."""
-        up = time.monotonic() - self._began
-        return {"uptime_seconds": round(up, 3), "loader": "simulated"}
+        up_s = (self._clock.now_ns() - self._began_ns) / SECOND_NS
+        return {"uptime_seconds": round(up_s, 3), "loader": "simulated"}

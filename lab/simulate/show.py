@@ -14,7 +14,7 @@ from importlib import metadata
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agent.config import Agent, load
 from agent.ship.spool import SpoolError
@@ -25,7 +25,7 @@ from lab.simulate.edge import Edge
 from lab.simulate.flows import Second
 from lab.simulate.player import Player, pace
 from lab.simulate.source import Wish, recorded, source
-from lab.simulate.timeline import moments
+from lab.simulate.timeline import Moment, moments
 from lab.stage.collector import check_ports, collector
 from lab.stage.telling import Tell
 from lab.stage.waiting import ShowFailed, ended, until, until_stopped, whole
@@ -57,6 +57,13 @@ class Show:
         return not self.url and self.wish.seconds is None
 
 
+class Begun(NamedTuple):
+    """A source whose first second is known."""
+
+    start_ns: int
+    seconds: Iterator[Second]
+
+
 async def show(order: Show, stop: asyncio.Event, tell: Tell) -> int:
     """Simulate until `stop`, the end of the source, or a failure; leave no process."""
     if not order.url:
@@ -76,7 +83,7 @@ async def _work(order: Show, tell: Tell) -> None:
         if order.record is not None:
             file = stack.enter_context(order.record.open("w", encoding="utf-8"))
             seconds = recorded(seconds, file)
-        seconds = await _begun(seconds, order)
+        begun = await _begun(seconds, order)
         ends: list[Awaitable[Any]] = []
         url = order.url
         if not url:
@@ -87,32 +94,31 @@ async def _work(order: Show, tell: Tell) -> None:
             tell("collector", f"collector runs, log {log}")
         agent = _agent(order, url, directory)
         delivery = await stack.enter_async_context(delivering(agent))
-        await _send(order, agent, seconds, delivery, ends, tell)
+        await _send(order, agent, begun, delivery, ends, tell)
 
 
-async def _begun(seconds: Iterator[Second], order: Show) -> Iterator[Second]:
-    """Return the seconds once the first is there: what cannot be read is said at once."""
-    begin = await whole(next, seconds, None)
-    if begin is None:
+async def _begun(seconds: Iterator[Second], order: Show) -> Begun:
+    """Return a source once its first second is there: what cannot be read is said now."""
+    first = await whole(next, seconds, None)
+    if first is None:
         raise ShowFailed(f"{order.wish.replay}: no flows there")
-    return chain([begin], seconds)
+    return Begun(first.start_ns, chain([first], seconds))
 
 
 async def _send(
     order: Show,
     agent: Agent,
-    seconds: Iterator[Second],
+    begun: Begun,
     delivery: Delivery,
     ends: list[Awaitable[Any]],
     tell: Tell,
 ) -> None:
     clock = Clock()
     rhythm = pace(order.speed, clock.now_ns())
-    begin = next(seconds)
-    start_ns = rhythm.began_ns if order.speed else begin.start_ns
+    start_ns = rhythm.began_ns if order.speed else begun.start_ns
     edge = Edge(_origin(agent), _settings(agent, order.wish), start_ns)
     player = Player(edge, delivery, clock, order.speed)
-    coming = moments(chain([begin], seconds), rhythm, lasting=order.is_lasting)
+    coming = moments(begun.seconds, rhythm, lasting=order.is_lasting)
     if not order.url:
         text = f"console: http://127.0.0.1:{order.port}  (Ctrl-C ends everything)"
         tell("ready", text, url=f"http://127.0.0.1:{order.port}")
@@ -136,7 +142,7 @@ async def _send(
         raise ShowFailed(_left(left, order))
 
 
-async def _play(player: Player, coming: Any, order: Show) -> None:
+async def _play(player: Player, coming: Iterator[Moment], order: Show) -> None:
     try:
         await player.play(coming)
     except SpoolError as error:

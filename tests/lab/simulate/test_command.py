@@ -13,23 +13,20 @@ import pytest
 from lab.__main__ import main
 from lab.simulate import table
 
-LAB = [sys.executable, "-W", "error", "-m", "lab", "simulate"]
-
-
-def weir_lab(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*LAB, *words], capture_output=True, text=True, timeout=50)
-
 
 def written(folder: Path, name: str, *words: str) -> bytes:
     path = folder / name
-    done = weir_lab(f"--csv={path}", *words)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert main(["simulate", f"--csv={path}", *words]) == 0
     return path.read_bytes()
 
 
 def test_equal_commands_write_equal_files(tmp_path: Path) -> None:
-    one = written(tmp_path, "one", "--seconds=30")
-    assert one == written(tmp_path, "two", "--seconds=30", "--seed=1", "--endpoints=50")
+    path = tmp_path / "process"
+    command = [sys.executable, "-W", "error", "-m", "lab", "simulate", f"--csv={path}"]
+    done = subprocess.run([*command, "--seconds=30"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    one = written(tmp_path, "one", "--seconds=30", "--seed=1", "--endpoints=50")
+    assert one == path.read_bytes()
     other = written(tmp_path, "other", "--seconds=30", "--seed=2")
     assert len(other.splitlines()) == len(one.splitlines()) == 3001
     assert other != one
@@ -37,19 +34,21 @@ def test_equal_commands_write_equal_files(tmp_path: Path) -> None:
 
 def test_the_hour_of_a_file_is_the_one_it_was_given(tmp_path: Path) -> None:
     work = written(tmp_path, "work", "--start=2026-01-05T12:00+01:00", "--seconds=5")
-    late = written(tmp_path, "late", "--start=2026-01-05T11:00-12:00", "--seconds=5")
-    assert len(work.splitlines()) == 501
     night = written(tmp_path, "night", "--start=2026-01-05T23:00+00:00", "--seconds=5")
+    far = written(tmp_path, "far", "--start=2026-01-05T11:00-12:00", "--seconds=5")
+    assert len(work.splitlines()) == 501
     assert len(night.splitlines()) < 501
     # Eleven in the morning, half a world away, is the same moment as 23:00 in Greenwich.
-    assert len(late.splitlines()) == 501
-    assert late.splitlines()[1].split(b",")[-1] > b"1767654000"
+    assert len(far.splitlines()) == 501
+    assert far.splitlines()[1].split(b",")[-1] > b"1767654000"
 
 
-def test_what_was_written_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "flows.csv"
-    told = json.loads(weir_lab(f"--csv={path}", "--seconds=3", "--json").stdout)
-    flows = [second.flows for second in table.read(path)]
+def test_what_was_written_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, "flows.csv", "--seconds=3", "--json")
+    told = json.loads(capsys.readouterr().out)
+    flows = [second.flows for second in table.read(tmp_path / "flows.csv")]
     assert told["event"] == "end"
     assert told["flows"] == sum(map(len, flows)) == 300
     assert told["bytes"] == sum(int(part["bytes"].sum()) for part in flows)
@@ -101,15 +100,15 @@ def test_values_that_are_none(
     assert says in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_malformed_file_is_one_line(tmp_path: Path) -> None:
+def test_a_malformed_file_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "flows.csv"
+    words = ["simulate", "--backend-url=http://127.0.0.1:9", f"--replay={path}"]
     path.write_text("a,b\n")
-    done = weir_lab("--backend-url=http://127.0.0.1:9", f"--replay={path}")
-    assert done.returncode == 1
+    assert main(words) == 1
     line = f"weir-lab simulate: {path}:1: the header is not src_mac,src_ip,"
-    assert done.stderr.startswith(line)
+    assert capsys.readouterr().err.startswith(line)
     path.write_text(",".join(table.COLUMNS) + "\n")
-    done = weir_lab("--backend-url=http://127.0.0.1:9", f"--replay={path}")
-    assert (done.returncode, done.stderr) == (
-        1, f"weir-lab simulate: {path}: no flows there\n",
-    )  # fmt: skip
+    assert main(words) == 1
+    assert capsys.readouterr().err == f"weir-lab simulate: {path}: no flows there\n"

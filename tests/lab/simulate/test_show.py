@@ -168,14 +168,14 @@ def test_anybody_may_run_it_and_watch(folder: Path) -> None:
             rates = running.get("/api/live/throughput")["interfaces"]
             return [rate for rate in rates if rate["rx"]["bps"] > 0]
 
-        wait_until("the live picture moves", live, timeout_s=20, step_s=0.5)
+        wait_until("the live picture moves", live, timeout_s=60, step_s=0.5)
         (rate,) = live()
         assert (rate["agent"], rate["interface"]) == ("simulated", "sim0")
 
         def endpoints() -> bool:
             return running.get("/api/endpoints")["count"] > 0
 
-        wait_until("the first batch is stored", endpoints, timeout_s=20, step_s=0.5)
+        wait_until("the first batch is stored", endpoints, timeout_s=60, step_s=0.5)
         (agent,) = running.get("/api/agents")["agents"]
         assert (agent["name"], agent["health"]) == ("simulated", "online")
         with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/", timeout=5) as page:
@@ -186,6 +186,17 @@ def test_anybody_may_run_it_and_watch(folder: Path) -> None:
     written = sum(len(second.flows) for second in table.read(path))
     # The second that Ctrl-C called off is in the file, and was not reported.
     assert 0 <= written - running.events()[-1]["flows"] <= 300
+
+
+def test_a_collector_that_dies_ends_it(folder: Path) -> None:
+    running = Running(folder)
+    wait_until("it is ready", lambda: running.told("ready"), timeout_s=70)
+    (child,) = psutil.Process(running.process.pid).children(recursive=True)
+    child.kill()
+    assert running.process.wait(30) == 1
+    line = "weir-lab simulate: collector: ended with status -9\n"
+    assert line in running.said.read_text()
+    assert names(folder) == ["said"]
 
 
 def order(folder: Path, **different: Any) -> Show:
