@@ -25,6 +25,7 @@ HIGHEST_RATE: Final = 100_000.0
 LONGEST_S: Final = 366 * 86_400
 HIGHEST_SPEED: Final = 1e6
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_YEAR, _LAST_YEAR = 1971, 2200
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +77,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--run", action="store_true", help="with a collector of its own, and its console"
     )
     sent.add_argument(
-        "--port", type=int, default=8080, metavar="N", help="of the console (8080)"
+        "--port", type=port, default=8080, metavar="N", help="of the console (8080)"
     )
     sent.add_argument(
         "--directory",
@@ -187,13 +188,18 @@ def speed(text: str) -> float:
     return _between(text, 0, HIGHEST_SPEED, whole=False)
 
 
+def port(text: str) -> int:
+    """Parse a port."""
+    return int(_between(text, 1, 65_535))
+
+
 def moment(text: str) -> datetime:
     """Parse a date and time with its zone."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None or found < _EPOCH:
+    if found is None or found.tzinfo is None or not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         raise argparse.ArgumentTypeError("not like 2026-01-05T09:00+01:00")
     return found
 

@@ -89,6 +89,9 @@ def test_what_cannot_be_is_one_line(
         ("--seed=-1", "must be a whole number from 0 to"),
         ("--speed=-1", "must be a number from 0 to"),
         ("--start=2026-01-05T09:00", "not like 2026-01-05T09:00+01:00"),
+        ("--start=1969-12-31T23:00-12:00", "not like 2026-01-05T09:00+01:00"),
+        ("--start=9999-01-01T00:00+00:00", "not like 2026-01-05T09:00+01:00"),
+        ("--port=65536", "must be a whole number from 1 to 65535"),
         ("--start=yesterday", "not like 2026-01-05T09:00+01:00"),
     ],
 )
