@@ -31,10 +31,10 @@ class Cluster:
         fields["default_format"] = "JSONCompact"
         return rows_of(self._post(fields, sql.encode()).decode())
 
-    def insert(self, statement: str, data: bytes) -> None:
-        """Run an INSERT whose rows come as one Native block."""
+    def insert(self, statement: str, data: bytes, name: str) -> None:
+        """Run an INSERT whose rows come as one Native block, under a name of its own."""
         fields = {"query": f"{statement} FORMAT Native", "wait_end_of_query": "1"}
-        self._post(fields, data)
+        self._post({**fields, "query_id": name}, data)
 
     def _post(self, fields: Mapping[str, str], body: bytes) -> bytes:
         request = urllib.request.Request(

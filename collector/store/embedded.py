@@ -52,8 +52,8 @@ class Embedded:
         except Exception as error:
             raise StoreError(first_line(error)) from error
 
-    def insert(self, statement: str, data: bytes) -> None:
-        """Run an INSERT whose rows come as one Native block."""
+    def insert(self, statement: str, data: bytes, name: str) -> None:
+        """Run an INSERT whose rows come as one Native block. It ends before or with us."""
         try:
             with self._session().send_insert(statement, "Native") as stream:
                 stream.append(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import chain
@@ -28,8 +29,8 @@ class Door(Protocol):
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return rows."""
 
-    def insert(self, statement: str, data: bytes) -> None:
-        """Insert one Native block."""
+    def insert(self, statement: str, data: bytes, name: str) -> None:
+        """Insert one Native block; the engine calls the insert by this name."""
 
     def close(self) -> None:
         """Let go."""
@@ -99,15 +100,22 @@ class Store:
             f"insert_deduplicate = 1, insert_deduplication_token = '{token}', "
             "async_insert = 0",
             native.encode(schema, columns, count),
+            f"{_name(table, origin)}{secrets.token_hex(4)}",
         )
         return count
 
     def undo(self, table: str, origin: str) -> None:
         """Remove what an interrupted insert of this origin left, if anything.
 
-        The engine notes a token before the rows are visible, so that after a crash the
-        token alone proves nothing: look at the rows themselves.
+        A server may work on an insert that we gave up, or that a crash left behind: it ends
+        first. The engine notes a token before the rows are visible, so that after a crash
+        the token alone proves nothing: look at the rows themselves.
         """
+        self.door.query(
+            f"KILL QUERY{self.site.on_cluster} WHERE startsWith(query_id, {{name:String}}) "
+            "SYNC",
+            {"name": _name(table, origin)},
+        )
         where = "origin = {origin:String}"
         found = self.query(
             f"SELECT count() AS rows FROM {{db}}.{table} WHERE {where}", {"origin": origin}
@@ -161,6 +169,11 @@ class Store:
     def close(self) -> None:
         """Close the door."""
         self.door.close()
+
+
+def _name(table: str, origin: str) -> str:
+    """Return how the names of one origin's inserts into one table begin."""
+    return f"weir/{origin}/{table}/"
 
 
 def joined(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:

@@ -31,7 +31,7 @@ class NoEngine:
         names = ("class_totals", "interface_totals", "sketches", "flows", "batches")
         return [{"name": name, "ddl": ddl} for name in names]
 
-    def insert(self, statement: str, data: bytes) -> None:
+    def insert(self, statement: str, data: bytes, name: str) -> None:
         raise AssertionError(statement)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -26,7 +26,7 @@ class Shim(BaseHTTPRequestHandler):
         try:
             if "query" in fields:
                 statement = fields["query"].removesuffix(" FORMAT Native")
-                self.door.insert(statement, body)
+                self.door.insert(statement, body, fields["query_id"])
                 text = ""
             else:
                 values = {
@@ -52,9 +52,45 @@ class Shim(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Slow(Shim):
+    """A server that works on an insert for longer than anybody waits for its answer."""
+
+    names: ClassVar[list[str]] = []
+    may_end = threading.Event()
+    has_ended = threading.Event()
+
+    def do_POST(self) -> None:
+        fields = parse_qs(urlsplit(self.path).query)
+        if "query_id" not in fields or self.names:
+            return super().do_POST()
+        self.names.extend(fields["query_id"])
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        assert self.may_end.wait(30)
+        self.door.insert(fields["query"][0].removesuffix(" FORMAT Native"), body, "")
+        self.has_ended.set()
+        return None
+
+    def raw(self, sql: str, values: dict[str, str]) -> str:
+        if sql.startswith("KILL QUERY") and self.names[0].startswith(values["name"]):
+            # It is too late to stop it: SYNC waits for its end.
+            self.may_end.set()
+            assert self.has_ended.wait(30)
+        return super().raw(sql, values)
+
+
 @pytest.fixture(scope="module")
 def http(chdb: Embedded) -> Iterator[Cluster]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Shim,), {"door": chdb}))
+    yield from served(chdb, Shim)
+
+
+@pytest.fixture
+def slow(chdb: Embedded) -> Iterator[Cluster]:
+    """Slow at its first insert, which ends when it is asked about, or with the test."""
+    yield from served(chdb, Slow)
+
+
+def served(door: Embedded, kind: type[Shim]) -> Iterator[Cluster]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (kind,), {"door": door}))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield Cluster(f"http://127.0.0.1:{server.server_port}", "default", "")

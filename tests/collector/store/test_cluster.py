@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from collector.records import Rows
+from collector.store import cluster, tables
 from collector.store.answers import StoreError
 from collector.store.cluster import Cluster
+from collector.store.store import Store
+from tests.collector.store.conftest import Slow
 
 
 def test_an_engine_that_is_not_there_is_one_line(tmp_path: Path):
@@ -34,12 +39,34 @@ def test_a_block_that_is_none_is_refused(http: Cluster):
     http.execute("CREATE TABLE IF NOT EXISTS memory_only (a UInt8) ENGINE = Memory")
     for data in (b"", b"\x01"):
         with contextlib.suppress(StoreError):
-            http.insert("INSERT INTO memory_only (a)", data)
+            http.insert("INSERT INTO memory_only (a)", data, "bad")
     assert http.query("SELECT count() AS found FROM memory_only", {}) == [{"found": 0}]
-    http.insert("INSERT INTO memory_only (a)", b"\x01\x02\x01a\x05UInt8\x07\x08")
+    http.insert("INSERT INTO memory_only (a)", b"\x01\x02\x01a\x05UInt8\x07\x08", "good")
     rows = http.query("SELECT sum(a) AS found FROM memory_only", {})
     assert rows == [{"found": 15}]
     http.execute("DROP TABLE memory_only")
+
+
+def test_an_insert_that_we_gave_up_ends_before_it_is_undone(
+    slow: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    """Else the server would add its rows after the second attempt had added them."""
+    slow.execute("DROP DATABASE IF EXISTS weir_slow")
+    store = Store(slow, tables.Site("weir_slow"))
+    store.migrate()
+    columns = {name: ["x"] for name, _ in tables.TABLES["class_totals"].columns}
+    columns |= {name: [time.time_ns() // 10**6] for name in ("start", "end")}
+    columns |= {name: [1] for name in ("frames", "packets", "bytes")}
+    row = Rows("class_totals", columns, 1)
+    with monkeypatch.context() as hurry:
+        hurry.setattr(cluster, "TIMEOUT_SECONDS", 0.3)
+        with pytest.raises(StoreError, match="timed out"):
+            store.insert("class_totals", [row], "o", "o")
+    store.undo("class_totals", "o")
+    store.insert("class_totals", [row], "o", "o/2")
+    counted = store.query("SELECT count() AS found FROM {db}.class_totals", {})
+    assert counted == [{"found": 1}]
+    assert Slow.has_ended.is_set()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def test_each_thread_sees_what_the_others_wrote(chdb: Embedded):
     block = b"\x01\x01\x01a\x05UInt8\x01"
     with ThreadPoolExecutor(3) as pool:
         jobs = [
-            pool.submit(chdb.insert, "INSERT INTO threads.t (a)", block) for _ in range(9)
+            pool.submit(chdb.insert, "INSERT INTO threads.t (a)", block, "")
+            for _ in range(9)
         ]
         for job in jobs:
             job.result()
@@ -48,4 +49,4 @@ def test_errors_are_one_line_of_one_kind(chdb: Embedded, sql: str):
 
 def test_an_insert_into_nothing_is_refused(chdb: Embedded):
     with pytest.raises(StoreError, match="absent"):
-        chdb.insert("INSERT INTO absent.t (a)", b"\x01\x01\x01a\x05UInt8\x01")
+        chdb.insert("INSERT INTO absent.t (a)", b"\x01\x01\x01a\x05UInt8\x01", "")
