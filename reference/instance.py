@@ -31,7 +31,7 @@ class NoStore:
             return []
         return [{"name": name, "ddl": ddl} for name, ddl in self._tables.items()]
 
-    def insert(self, statement: str, data: bytes) -> None:
+    def insert(self, statement: str, data: bytes, name: str) -> None:
         """Insert nothing."""
 
     def close(self) -> None:
