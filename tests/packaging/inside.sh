@@ -47,8 +47,9 @@ for program in agent collector; do
 		            importlib.import_module(found.name)
 	PYTHON
 done
-grep -qF 'installed = Path(sys.prefix)' /usr/lib/weir/agent/lib/python3*/site-packages/agent/capture/session.py
-[ -e /usr/lib/weir/agent/bpf/flow.bpf.o ] || fail "no BPF object"
+object=$(/usr/lib/weir/agent/bin/python3 -IB -c 'from agent.capture import backends; print(backends.object_path())')
+[ "$object" = /usr/lib/weir/agent/bpf/flow.bpf.o ] || fail "the BPF object is sought at $object"
+[ -e "$object" ] || fail "no BPF object"
 
 # The collector as its own user: API and console answer, and what it keeps is its own.
 [ "$(stat -c %U:%a /etc/weir/agent.toml)" = root:644 ] || fail "agent.toml"
